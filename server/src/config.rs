@@ -1,0 +1,162 @@
+//! Every number, path and permission the bridge runs under.
+//!
+//! Owns the defaults and the only reading of flags, environment and files; the rest of the server gets values.
+//! Never consulted while running: constructors take what they need.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use footbridge_shared::params::Secret;
+
+use crate::catalogue::Catalogue;
+
+/// What one bridge runs under, checked and complete.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The URL people reach the bridge by, when it is not `http://{listen}`: scheme, host, optional port and path.
+    pub public_url: Option<String>,
+    /// Origins of pages, besides the bridge's own, that may use it.
+    pub allow_origins: Vec<String>,
+    /// Who may use the bridge.
+    pub auth: Auth,
+    /// Which commands may be started.
+    pub commands: Commands,
+    /// The named servers.
+    pub catalogue: Catalogue,
+    /// How server params travel in the socket's URL.
+    pub params_in_url: ParamsInUrl,
+    /// This binary: it supervises the children (`footbridge supervise`) and is the `demo` server.
+    pub program: PathBuf,
+    /// Every bound.
+    pub limits: Limits,
+}
+
+/// Who may use the bridge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Whoever has the token.
+    Token(Secret),
+    /// Anyone who can reach the port with an allowed `Host` and `Origin`.
+    None,
+}
+
+/// Which commands may be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commands {
+    /// Any: the caller is trusted like a user of this machine.
+    Any,
+    /// Only those of the catalogue, matched exactly.
+    CatalogueOnly,
+}
+
+/// How server params travel in the socket's URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ParamsInUrl {
+    /// As decodable base64 JSON with secret values blanked, beside a ticket.
+    #[default]
+    Signed,
+    /// Sealed in the ticket; nothing can be read.
+    Sealed,
+}
+
+/// Every bound of the bridge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// TCP connections at once; further ones wait to be accepted.
+    pub connections: usize,
+    /// From accepting a connection to its complete request head; then it is closed.
+    pub head_timeout: Duration,
+    /// Bytes of a request head, and of its target; over it: 431.
+    pub head_bytes: usize,
+    /// Bytes of a request body; over it: 413.
+    pub body_bytes: usize,
+    /// From the head to the complete body; then 408.
+    pub body_timeout: Duration,
+    /// How long a ticket opens its session.
+    pub ticket_life: Duration,
+    /// Tickets issued and neither used nor expired; over it: 429.
+    pub pending_tickets: usize,
+    /// Bytes of server params as JSON; over it: 413.
+    pub params_bytes: usize,
+    /// Bytes of a socket's path and query; over it: 413.
+    pub socket_url_bytes: usize,
+    /// Sessions at once; over it: 503, or close code 4429.
+    pub sessions: usize,
+    /// Bytes of a frame from the browser; over it: close code 1009.
+    pub frame_bytes: usize,
+    /// Requests of a browser that wait for an answer; a further one gets an error.
+    pub calls_in_flight: usize,
+    /// Messages that wait for a slow browser; then the MCP server is not read.
+    pub backlog_messages: usize,
+    /// Bytes that wait for a slow browser; then the MCP server is not read.
+    pub backlog_bytes: usize,
+    /// How long a browser may not read while something waits for it; then close code 4408.
+    pub stall_timeout: Duration,
+    /// Messages in the queue to, and in the queue from, an MCP server.
+    pub upstream_queue: usize,
+    /// Bytes of one message from an MCP server; over it the server is stopped.
+    pub upstream_message_bytes: usize,
+    /// From the start of an MCP server to the end of the handshake.
+    pub start_timeout: Duration,
+    /// How long an MCP server may neither answer a call nor report progress; then the call gets an error.
+    pub request_timeout: Duration,
+    /// How long a call may take in all, progress or not.
+    pub request_timeout_max: Duration,
+    /// How long a `studio` browser may take to answer an elicitation or a sampling request.
+    pub answer_timeout: Duration,
+    /// Between two pings to a browser.
+    pub ping_interval: Duration,
+    /// From a ping to its pong; then the socket counts as dead.
+    pub pong_timeout: Duration,
+    /// How long a session may pass no message at all; then close code 4408.
+    pub idle_timeout: Duration,
+    /// How long a session may live in all.
+    pub session_life: Duration,
+    /// Bytes of a server's standard error that are kept.
+    pub stderr_bytes: usize,
+    /// From closing a server's standard input to SIGTERM.
+    pub stop_stdin_wait: Duration,
+    /// From SIGTERM to SIGKILL.
+    pub stop_term_wait: Duration,
+    /// How long a shutdown waits for sessions to end.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 2000,
+            head_timeout: Duration::from_secs(10),
+            head_bytes: 32 * 1024,
+            body_bytes: 64 * 1024,
+            body_timeout: Duration::from_secs(10),
+            ticket_life: Duration::from_secs(60),
+            pending_tickets: 1000,
+            params_bytes: 4096,
+            socket_url_bytes: 6144,
+            sessions: 500,
+            frame_bytes: 4 * 1024 * 1024,
+            calls_in_flight: 256,
+            backlog_messages: 1024,
+            backlog_bytes: 8 * 1024 * 1024,
+            stall_timeout: Duration::from_secs(30),
+            upstream_queue: 64,
+            upstream_message_bytes: 16 * 1024 * 1024,
+            start_timeout: Duration::from_secs(60),
+            request_timeout: Duration::from_secs(600),
+            request_timeout_max: Duration::from_secs(3600),
+            answer_timeout: Duration::from_secs(60),
+            ping_interval: Duration::from_secs(20),
+            pong_timeout: Duration::from_secs(20),
+            idle_timeout: Duration::from_secs(2 * 3600),
+            session_life: Duration::from_secs(12 * 3600),
+            stderr_bytes: 64 * 1024,
+            stop_stdin_wait: Duration::from_secs(2),
+            stop_term_wait: Duration::from_secs(3),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
