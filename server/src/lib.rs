@@ -1,6 +1,26 @@
-//! The bridge.
+//! Footbridge: the bridge that lets a browser app talk to any MCP server.
+//!
+//! ```text
+//!                     ┌─────────────── session ───────────────┐
+//!                     │      one task; waits; owns both ends   │
+//!           text      │                Message                 │    queues               bytes
+//! browser ◀─────────▶ │  dialect ◀─────────────────▶ bridge    │ ◀─────────▶ upstream ◀─────────▶ MCP server
+//!                     │  translates                  decides   │             carries
+//!                     └────────────────────────────────────────┘
+//! ```
+//!
+//! Dialects translate, the bridge decides, the session waits, upstreams carry.
 
+pub mod accept;
+pub mod bridge;
 pub mod catalogue;
 pub mod config;
+pub mod dialect;
+pub mod gate;
+pub mod http;
 pub mod policy;
+pub mod serve;
+pub mod session;
+pub mod sessions;
+pub mod tickets;
 pub mod upstream;

@@ -84,6 +84,8 @@ fault_codes! {
     TooLarge = "too_large", Browser, 413, 1009, -31413;
     /// The body is not `application/json`.
     UnsupportedMediaType = "unsupported_media_type", Browser, 415, 4400, -31415;
+    /// The request head is over a limit.
+    HeadTooLarge = "head_too_large", Browser, 431, 4400, -31430;
     /// The `Host` header names somebody else.
     HostDenied = "host_denied", Browser, 421, 4403, -31421;
     /// A field of the body is missing or wrong.
@@ -146,7 +148,7 @@ pub struct Fault {
     pub hint: Option<String>,
     /// How the MCP server ended, when that is what went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<ExitReport>,
+    pub data: Option<Box<ExitReport>>,
 }
 
 /// What is known of an MCP server process that failed.
@@ -195,7 +197,7 @@ impl Fault {
     /// Adds how the MCP server ended.
     #[must_use]
     pub fn data(mut self, data: ExitReport) -> Self {
-        self.data = Some(data);
+        self.data = Some(Box::new(data));
         self
     }
 

@@ -1,0 +1,205 @@
+//! Calls in both directions: their ids, their deadlines, their cancellation.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use footbridge_shared::fault::Fault;
+use footbridge_shared::fault::FaultCode;
+use footbridge_shared::rpc::Id;
+use footbridge_shared::rpc::Request;
+use tokio::time::Instant;
+
+use crate::config::Limits;
+
+/// Requests of the browser that the MCP server has not answered.
+///
+/// Upstream ids count up and are never used twice: MCP 2025-03-26 (basic, requests) forbids an id that was
+/// used before in the session, and a browser that reloads starts at 1 again.
+#[derive(Debug)]
+pub(super) struct Calls {
+    /// By upstream id, which is also the order in which they were sent.
+    open: BTreeMap<u64, Call>,
+    by_browser_id: HashMap<Id, u64>,
+    next: u64,
+    last_progress: Option<Instant>,
+    capacity: usize,
+    timeout: Duration,
+    timeout_max: Duration,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) browser_id: Id,
+    pub(super) upstream_id: u64,
+    pub(super) is_initialize: bool,
+    sent: Instant,
+}
+
+/// Why a request is not relayed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    IdInFlight,
+    TooMany,
+}
+
+impl Refused {
+    pub(super) fn fault(&self, capacity: usize) -> Fault {
+        match self {
+            Self::IdInFlight => Fault::new(
+                FaultCode::IdInFlight,
+                "A request with this id is still being answered.",
+            )
+            .hint("Use a new id for each request."),
+            Self::TooMany => Fault::new(
+                FaultCode::TooManyInFlight,
+                format!("The session already has {capacity} requests in flight."),
+            )
+            .hint("Wait for some of them, or raise limits.calls_in_flight."),
+        }
+    }
+}
+
+impl Calls {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            open: BTreeMap::new(),
+            by_browser_id: HashMap::new(),
+            next: 0,
+            last_progress: None,
+            capacity: limits.calls_in_flight,
+            timeout: limits.request_timeout,
+            timeout_max: limits.request_timeout_max,
+        }
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// An upstream id for a request of the bridge itself.
+    pub(super) fn next_id(&mut self) -> Id {
+        self.next += 1;
+        Id::number(self.next)
+    }
+
+    /// The upstream id for a request.
+    pub(super) fn open(&mut self, request: &Request, now: Instant) -> Result<Id, Refused> {
+        if self.by_browser_id.contains_key(request.id()) {
+            return Err(Refused::IdInFlight);
+        }
+        if self.open.len() >= self.capacity {
+            return Err(Refused::TooMany);
+        }
+        let id = self.next_id();
+        let call = Call {
+            browser_id: request.id().clone(),
+            upstream_id: self.next,
+            is_initialize: request.method() == "initialize",
+            sent: now,
+        };
+        self.by_browser_id
+            .insert(call.browser_id.clone(), call.upstream_id);
+        self.open.insert(call.upstream_id, call);
+        Ok(id)
+    }
+
+    /// The call that an answer of the MCP server is for.
+    pub(super) fn close(&mut self, upstream_id: &Id) -> Option<Call> {
+        let call = self.open.remove(&upstream_id.as_number()?)?;
+        self.by_browser_id.remove(&call.browser_id);
+        Some(call)
+    }
+
+    /// Forgets a call that the browser no longer wants; its upstream id.
+    pub(super) fn cancel(&mut self, browser_id: &Id) -> Option<Id> {
+        let upstream_id = self.by_browser_id.remove(browser_id)?;
+        self.open.remove(&upstream_id);
+        Some(Id::number(upstream_id))
+    }
+
+    /// Progress of any call gives every call more time: matching tokens to calls would mean opening payloads.
+    pub(super) fn progressed(&mut self, now: Instant) {
+        self.last_progress = Some(now);
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let oldest = self.open.values().next()?;
+        let last_sign = self
+            .last_progress
+            .map_or(oldest.sent, |progress| progress.max(oldest.sent));
+        Some((last_sign + self.timeout).min(oldest.sent + self.timeout_max))
+    }
+
+    /// The calls whose time is up. The oldest call has the earliest deadline, so the first that still has time
+    /// ends the search.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<Call> {
+        let mut due = Vec::new();
+        while self.deadline().is_some_and(|deadline| deadline <= now) {
+            let Some((_, call)) = self.open.pop_first() else {
+                break;
+            };
+            self.by_browser_id.remove(&call.browser_id);
+            due.push(call);
+        }
+        due
+    }
+
+    /// The browser's ids of all calls, in the order in which they were sent.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Id> + use<> {
+        self.by_browser_id.clear();
+        std::mem::take(&mut self.open)
+            .into_values()
+            .map(|call| call.browser_id)
+    }
+}
+
+/// Requests of the MCP server that the browser has not answered. Their ids pass unchanged.
+#[derive(Debug)]
+pub(super) struct Asked {
+    open: HashMap<Id, Option<Instant>>,
+    timeout: Option<Duration>,
+}
+
+impl Asked {
+    pub(super) fn new(timeout: Option<Duration>) -> Self {
+        Self {
+            open: HashMap::new(),
+            timeout,
+        }
+    }
+
+    pub(super) fn open(&mut self, id: Id, now: Instant) {
+        self.open
+            .insert(id, self.timeout.map(|timeout| now + timeout));
+    }
+
+    /// Whether it was open.
+    pub(super) fn close(&mut self, id: &Id) -> bool {
+        self.open.remove(id).is_some()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.open.values().filter_map(|deadline| *deadline).min()
+    }
+
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<Id> {
+        let is_due = |deadline: &Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        let mut due: Vec<Id> = self
+            .open
+            .iter()
+            .filter(|(_, deadline)| is_due(deadline))
+            .map(|(id, _)| id.clone())
+            .collect();
+        due.sort();
+        for id in &due {
+            self.open.remove(id);
+        }
+        due
+    }
+}

@@ -1,0 +1,222 @@
+//! The routes: what each takes and gives.
+//!
+//! Owns the mapping between HTTP and the rest. Never talks to an upstream.
+
+mod api;
+mod openapi;
+mod page;
+mod socket;
+
+use std::sync::Arc;
+
+use footbridge_shared::api::ErrorResponse;
+use footbridge_shared::fault::Fault;
+use footbridge_shared::fault::FaultCode;
+use poem::Body;
+use poem::Endpoint;
+use poem::EndpointExt;
+use poem::Request;
+use poem::Response;
+use poem::Route;
+use poem::get;
+use poem::http::HeaderValue;
+use poem::http::Method;
+use poem::http::StatusCode;
+use poem::http::header;
+use poem::post;
+use tracing::debug;
+
+use crate::config::Config;
+use crate::gate::Admission;
+use crate::gate::Gate;
+use crate::policy::Policy;
+use crate::sessions::Sessions;
+use crate::tickets::Tickets;
+
+/// Under which path the routes are.
+pub const PREFIX: &str = "/api/mcp";
+
+/// What the routes work with.
+#[derive(Debug)]
+pub struct App {
+    /// What the bridge runs under.
+    pub config: Config,
+    /// What every request must pass.
+    pub gate: Gate,
+    /// Which servers may be reached.
+    pub policy: Policy,
+    /// The tickets.
+    pub tickets: Tickets,
+    /// The sessions.
+    pub sessions: Sessions,
+    /// The random part of session ids is preceded by this node's number.
+    pub node: u16,
+}
+
+/// Everything the bridge serves, behind its gate.
+pub fn routes(app: Arc<App>) -> impl Endpoint<Output = Response> {
+    let api = Route::new()
+        .at("/ws/connect", post(api::connect))
+        .at("/ws/status/:session_id", get(api::status))
+        .at("/ws/:session_id", get(socket::upgrade).delete(api::end))
+        .at("/servers", get(api::servers))
+        .at("/openapi.json", get(openapi::document))
+        .at("/*rest", no_route);
+    Route::new()
+        .nest(PREFIX, api)
+        .at("/health/live", get(api::live))
+        .at("/health/ready", get(api::ready))
+        .at("/*path", page::Page)
+        .data(Arc::clone(&app))
+        .around(move |inner, request| guarded(inner, request, Arc::clone(&app)))
+}
+
+#[poem::handler]
+fn no_route() -> Response {
+    refuse(
+        &Fault::new(FaultCode::NotFound, "There is no such route.")
+            .hint(format!("{PREFIX}/openapi.json lists them.")),
+    )
+}
+
+/// The gate in front, errors as JSON behind, CORS for the pages that are allowed.
+async fn guarded<E: Endpoint<Output = Response>>(
+    inner: Arc<E>,
+    mut request: Request,
+    app: Arc<App>,
+) -> poem::Result<Response> {
+    let admission = match app.gate.admit(&request) {
+        Ok(admission) => admission,
+        Err(fault) => {
+            debug!(code = fault.code.name(), method = %request.method(), "request refused");
+            let mut response = refuse(&fault);
+            // The page of an allowed origin should be able to read that its token is wrong.
+            if fault.code == FaultCode::Unauthorized {
+                allow_cors(&mut response, request.headers().get(header::ORIGIN));
+            }
+            return Ok(response);
+        }
+    };
+    let origin = admission
+        .needs_cors
+        .then(|| request.headers().get(header::ORIGIN).cloned())
+        .flatten();
+    let mut response = if request.method() == Method::OPTIONS && origin.is_some() {
+        preflight()
+    } else {
+        request.set_data(admission);
+        match inner.call(request).await {
+            Ok(response) => response,
+            Err(error) => refuse(&from_poem(&error)),
+        }
+    };
+    allow_cors(&mut response, origin.as_ref());
+    harden(&mut response);
+    Ok(response)
+}
+
+fn admission(request: &Request) -> Result<&Admission, Fault> {
+    request
+        .data::<Admission>()
+        .ok_or_else(|| Fault::new(FaultCode::Internal, "The request did not pass the gate."))
+}
+
+fn from_poem(error: &poem::Error) -> Fault {
+    match error.status() {
+        StatusCode::NOT_FOUND => Fault::new(FaultCode::NotFound, "There is no such route."),
+        StatusCode::METHOD_NOT_ALLOWED => Fault::new(
+            FaultCode::MethodNotAllowed,
+            "This route does not take that method.",
+        ),
+        status if status.is_client_error() => {
+            Fault::new(FaultCode::BadRequest, "The request cannot be read.")
+        }
+        _ => Fault::new(FaultCode::Internal, "The bridge failed to answer."),
+    }
+}
+
+fn preflight() -> Response {
+    Response::builder()
+        .status(StatusCode::NO_CONTENT)
+        .header(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE")
+        .header(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "authorization, content-type",
+        )
+        .header(header::ACCESS_CONTROL_MAX_AGE, "600")
+        .header("access-control-allow-private-network", "true")
+        .finish()
+}
+
+fn allow_cors(response: &mut Response, origin: Option<&HeaderValue>) {
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    if let Some(origin) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("www-authenticate, retry-after"),
+        );
+    }
+}
+
+/// What belongs on every answer, of the page or of the API.
+fn harden(response: &mut Response) {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert(
+        "cross-origin-opener-policy",
+        HeaderValue::from_static("same-origin"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// A value as a JSON body.
+fn json(value: &impl serde::Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(body) => Response::builder()
+            .content_type("application/json")
+            .body(Body::from(body)),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into(),
+    }
+}
+
+/// The answer that says what went wrong.
+fn refuse(fault: &Fault) -> Response {
+    let mut response = json(&ErrorResponse {
+        status: false,
+        message: &fault.message,
+        error: fault,
+    });
+    response.set_status(
+        StatusCode::from_u16(fault.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+    );
+    let headers = response.headers_mut();
+    if fault.code == FaultCode::Unauthorized {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if matches!(
+        fault.code,
+        FaultCode::TooManyRequests | FaultCode::TooManySessions | FaultCode::ShuttingDown
+    ) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    harden(&mut response);
+    response
+}
+
+/// A result of a route, either way as a response.
+fn respond<T: serde::Serialize>(result: Result<T, Fault>) -> Response {
+    match result {
+        Ok(value) => json(&value),
+        Err(fault) => refuse(&fault),
+    }
+}

@@ -1,0 +1,334 @@
+//! The WebSocket upgrade: whose right opens the session, which dialect, and how a refusal reaches the page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::GeneralPurpose;
+use base64::engine::GeneralPurposeConfig;
+use chrono::Utc;
+use footbridge_shared::fault::Fault;
+use footbridge_shared::fault::FaultCode;
+use footbridge_shared::params::ServerParams;
+use futures_util::SinkExt;
+use futures_util::StreamExt;
+use poem::FromRequest;
+use poem::IntoResponse;
+use poem::Request;
+use poem::Response;
+use poem::handler;
+use poem::http::header;
+use poem::web::Data;
+use poem::web::Path;
+use poem::web::websocket::CloseCode;
+use poem::web::websocket::Message as Frame;
+use poem::web::websocket::WebSocket;
+use poem::web::websocket::WebSocketStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use crate::config::Limits;
+use crate::config::ParamsInUrl;
+use crate::dialect::Dialect;
+use crate::dialect::DialectName;
+use crate::dialect::Failure;
+use crate::dialect::Outbound;
+use crate::dialect::Turn;
+use crate::gate::offered_subprotocols;
+use crate::http::App;
+use crate::http::admission;
+use crate::http::api::default_profile;
+use crate::http::refuse;
+use crate::session::Opening;
+use crate::tickets::Grant;
+
+/// tungstenite allocates it for every socket at once; its default of 128 KiB is 20 times what an idle one needs.
+const READ_BUFFER: usize = 8 * 1024;
+/// How much larger than the limit a frame may be and still get a proper close code: a larger one is not read.
+const HARD_LIMIT: usize = 4;
+/// How long the page is given to read why it gets no session.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// The longest id a caller may choose for itself.
+const MAX_SESSION_ID: usize = 128;
+
+#[handler]
+pub(super) async fn upgrade(
+    request: &Request,
+    Path(session_id): Path<String>,
+    Data(app): Data<&Arc<App>>,
+) -> Response {
+    let (dialect, socket) = match accept(request).await {
+        Ok(accepted) => accepted,
+        Err(fault) => return refuse(&fault),
+    };
+    let opening = match authorize(request, &session_id, dialect, app) {
+        Ok(opening) => opening,
+        Err(Denied::BeforeUpgrade(fault)) => return refuse(&fault),
+        Err(Denied::OnSocket(fault)) => Err(fault),
+    };
+    let app = Arc::clone(app);
+    let socket = socket
+        .protocols(dialect.subprotocol())
+        .config(socket_config(&app.config.limits));
+    socket
+        .on_upgrade(move |stream| async move {
+            let refused = match opening {
+                Ok(opening) => app.sessions.open(opening, stream),
+                Err(fault) => Err((fault, stream)),
+            };
+            if let Err((fault, stream)) = refused {
+                app.sessions
+                    .spawn_farewell(farewell(stream, fault, dialect, session_id));
+            }
+        })
+        .into_response()
+}
+
+async fn accept(request: &Request) -> Result<(DialectName, WebSocket), Fault> {
+    let no_upgrade = || {
+        Fault::new(
+            FaultCode::BadRequest,
+            "This URL is for WebSocket connections.",
+        )
+        .hint("Open it with a WebSocket client.")
+    };
+    let key = request
+        .headers()
+        .get(header::SEC_WEBSOCKET_KEY)
+        .ok_or_else(no_upgrade)?;
+    let key = STANDARD.decode(key).map_err(|_| no_upgrade())?;
+    if key.len() != 16 {
+        return Err(no_upgrade());
+    }
+    let offered = offered_subprotocols(request.headers());
+    let dialect = DialectName::choose(&offered).ok_or_else(|| {
+        Fault::new(
+            FaultCode::BadRequest,
+            "None of the subprotocols offered is known.",
+        )
+        .hint("Offer \"footbridge.v1\", \"mcp\", or none.")
+    })?;
+    let socket = WebSocket::from_request_without_body(request)
+        .await
+        .map_err(|_| no_upgrade())?;
+    Ok((dialect, socket))
+}
+
+fn socket_config(limits: &Limits) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(READ_BUFFER)
+        .max_write_buffer_size(
+            limits
+                .backlog_bytes
+                .max(READ_BUFFER * 2)
+                .saturating_add(limits.upstream_message_bytes * 2),
+        )
+        .max_frame_size(Some(limits.frame_bytes * HARD_LIMIT))
+        .max_message_size(Some(limits.frame_bytes * HARD_LIMIT))
+}
+
+/// Who is told how: what only an attacker would provoke is an HTTP status; what the page should be able to read
+/// comes on the socket.
+enum Denied {
+    BeforeUpgrade(Fault),
+    OnSocket(Fault),
+}
+
+fn authorize(
+    request: &Request,
+    session_id: &str,
+    dialect: DialectName,
+    app: &App,
+) -> Result<Result<Opening, Fault>, Denied> {
+    let admission = admission(request).map_err(Denied::BeforeUpgrade)?;
+    let query = Query::of(request);
+    let grant = match (query.server_params, query.ticket) {
+        (Some(params), Some(ticket)) => {
+            let visible = decode_text(&params).map_err(Denied::OnSocket)?;
+            app.tickets
+                .redeem(session_id, &visible, &ticket, &admission.origin, Utc::now())
+                .map_err(Denied::OnSocket)?
+        }
+        (Some(params), None) if app.tickets.mode() == ParamsInUrl::Sealed && !is_json(&params) => {
+            app.tickets
+                .redeem(session_id, "", &params, &admission.origin, Utc::now())
+                .map_err(Denied::OnSocket)?
+        }
+        // Without a ticket the request itself needs everything that POST connect demands.
+        (Some(params), None) => {
+            let principal = admission
+                .principal()
+                .map_err(Denied::BeforeUpgrade)?
+                .to_owned();
+            let params = plain_params(&params).map_err(Denied::OnSocket)?;
+            check_session_id(session_id).map_err(Denied::OnSocket)?;
+            Grant {
+                principal,
+                origin: admission.origin.clone(),
+                params,
+                profile: default_profile(),
+            }
+        }
+        (None, _) => {
+            return Err(Denied::OnSocket(
+                Fault::new(FaultCode::ParamsInvalid, "Missing server_params")
+                    .field("server_params"),
+            ));
+        }
+    };
+    // A ticket is bound to who asked for it; another credential on the same request must be the same person's.
+    if admission
+        .principal
+        .is_some_and(|principal| principal != grant.principal)
+    {
+        return Err(Denied::OnSocket(Fault::new(
+            FaultCode::TicketInvalid,
+            "The ticket was issued to somebody else.",
+        )));
+    }
+    let approved = app
+        .policy
+        .approve(&grant.params)
+        .map_err(Denied::OnSocket)?;
+    Ok(Ok(Opening {
+        id: session_id.to_owned(),
+        principal: grant.principal.into(),
+        approved,
+        dialect,
+        profile: grant.profile,
+        program: app.config.program.clone(),
+    }))
+}
+
+/// The two parameters of a socket's URL.
+struct Query {
+    server_params: Option<String>,
+    ticket: Option<String>,
+}
+
+impl Query {
+    fn of(request: &Request) -> Self {
+        let query = request.original_uri().query().unwrap_or_default();
+        let value = |wanted: &str| {
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find(|(name, _)| *name == wanted)
+                .map(|(_, value)| percent_decode(value))
+        };
+        Self {
+            server_params: value("server_params"),
+            ticket: value("ticket"),
+        }
+    }
+}
+
+/// Base64 out of a query: `%2B` and the like decoded; a raw `+`, which forms mean as a space, is a plus again.
+fn percent_decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let escaped = (byte == b'%')
+            .then(|| text.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        at += if escaped.is_some() { 3 } else { 1 };
+        let character = char::from(escaped.unwrap_or(byte));
+        decoded.push(if character == ' ' { '+' } else { character });
+    }
+    decoded
+}
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+
+fn params_invalid(problem: &str) -> Fault {
+    Fault::new(
+        FaultCode::ParamsInvalid,
+        format!("Invalid server parameters: {problem}"),
+    )
+    .field("server_params")
+    .hint("server_params is the params object as JSON, in base64.")
+}
+
+/// Both alphabets, padded or not.
+fn decode(base64: &str) -> Result<Vec<u8>, Fault> {
+    let standard = base64.trim().replace('-', "+").replace('_', "/");
+    STANDARD
+        .decode(standard)
+        .map_err(|_| params_invalid("not base64"))
+}
+
+fn decode_text(base64: &str) -> Result<String, Fault> {
+    String::from_utf8(decode(base64)?).map_err(|_| params_invalid("not UTF-8"))
+}
+
+fn is_json(base64: &str) -> bool {
+    decode(base64).is_ok_and(|bytes| bytes.first() == Some(&b'{'))
+}
+
+fn plain_params(base64: &str) -> Result<ServerParams, Fault> {
+    let value =
+        serde_json::from_str(&decode_text(base64)?).map_err(|_| params_invalid("not JSON"))?;
+    ServerParams::from_json(&value, "server_params").map_err(|error| {
+        let field = error.field.clone();
+        params_invalid(&error.to_string()).field(field)
+    })
+}
+
+fn check_session_id(session_id: &str) -> Result<(), Fault> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if (1..=MAX_SESSION_ID).contains(&session_id.len()) && session_id.bytes().all(is_allowed) {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultCode::ParamsInvalid,
+        "A session id has 1 to 128 characters of A-Z a-z 0-9 . _ -",
+    ))
+}
+
+/// Says on the socket why it gets no session, and closes it.
+async fn farewell(
+    mut stream: WebSocketStream,
+    fault: Fault,
+    dialect: DialectName,
+    session_id: String,
+) {
+    let mut turn = Turn::default();
+    let close = Frame::Close(Some((
+        CloseCode::from(fault.code.close_code()),
+        short(&fault.message),
+    )));
+    let failure = Failure {
+        fault,
+        during_handshake: false,
+    };
+    Dialect::new(
+        dialect,
+        &session_id,
+        footbridge_shared::api::Transport::Stdio,
+    )
+    .encode(Outbound::Failed(failure), Utc::now(), &mut turn);
+    let said = async {
+        for frame in turn.to_browser {
+            stream.send(Frame::Text(frame)).await?;
+        }
+        stream.send(close).await?;
+        while let Some(Ok(_)) = stream.next().await {}
+        stream.close().await
+    };
+    let _ = timeout(FAREWELL, said).await;
+}
+
+fn short(message: &str) -> String {
+    message.chars().take(100).filter(char::is_ascii).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,465 @@
+//! One session: waits for the browser, the MCP server and the clock, and carries out what the bridge decides.
+//!
+//! Owns the socket, the upstream and everything that waits for either. One task runs it.
+//! Never decides what a message means.
+
+mod browser;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use chrono::DateTime;
+use chrono::Utc;
+use footbridge_shared::api::SessionState;
+use footbridge_shared::api::Transport;
+use footbridge_shared::fault::ExitReport;
+use footbridge_shared::fault::Fault;
+use footbridge_shared::fault::FaultCode;
+use footbridge_shared::params::ServerParams;
+use footbridge_shared::rpc::Message;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio::time::sleep_until;
+use tracing::debug;
+use tracing::info;
+
+use crate::bridge::Bounds;
+use crate::bridge::Bridge;
+use crate::bridge::Effect;
+use crate::bridge::Event;
+use crate::bridge::Profile;
+use crate::config::Limits;
+use crate::dialect::Dialect;
+use crate::dialect::DialectName;
+use crate::dialect::Greeting;
+use crate::dialect::Inbound;
+use crate::dialect::Outbound;
+use crate::dialect::Turn;
+use crate::policy::Approved;
+use crate::upstream;
+use crate::upstream::FromUpstream;
+use crate::upstream::Upstream;
+
+pub use browser::Browser;
+use browser::Heard;
+use browser::Line;
+
+/// What a session is opened with.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// Its id.
+    pub id: String,
+    /// Who opened it; nobody else may see or end it.
+    pub principal: Arc<str>,
+    /// Which MCP server to reach.
+    pub approved: Approved,
+    /// Which words the browser speaks.
+    pub dialect: DialectName,
+    /// What to declare to the MCP server; unused when the browser does its own handshake.
+    pub profile: Profile,
+    /// This binary.
+    pub program: PathBuf,
+}
+
+impl Opening {
+    /// How the MCP server is reached.
+    pub fn transport(&self) -> Transport {
+        match self.approved.params() {
+            ServerParams::Stdio(_) | ServerParams::Named(_) => Transport::Stdio,
+            ServerParams::Sse(_) => Transport::Sse,
+            ServerParams::Http(_) => Transport::Http,
+        }
+    }
+}
+
+/// What changes rarely and the outside may ask for.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// What the session is doing.
+    pub state: SessionState,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// What the MCP server said of itself.
+    pub greeting: Option<Arc<Greeting>>,
+    /// Whether a browser is attached.
+    pub attached: bool,
+    /// How the MCP server ended.
+    pub exit: Option<ExitReport>,
+}
+
+/// What changes with every message and the outside may ask for.
+#[derive(Debug)]
+pub struct Pulse {
+    /// When a message last passed, in milliseconds since the epoch.
+    pub last_activity: AtomicI64,
+    /// Requests of the browser that wait for an answer.
+    pub calls_in_flight: AtomicUsize,
+}
+
+/// Where a session shows how it is.
+#[derive(Debug)]
+pub struct Vitals {
+    /// What changes rarely.
+    pub snapshot: watch::Sender<Snapshot>,
+    /// What changes with every message.
+    pub pulse: Arc<Pulse>,
+}
+
+/// Towards the MCP server.
+enum Link {
+    Starting(Pin<Box<dyn Future<Output = Result<Upstream, Fault>> + Send>>),
+    Up(Upstream),
+    Down,
+}
+
+/// What woke the loop.
+enum Wake {
+    Ended(Fault),
+    Started(Result<Upstream, Fault>),
+    Upstream(Option<FromUpstream>),
+    Sent,
+    Browser(Heard),
+    Due,
+}
+
+struct Session<B> {
+    line: Line<B>,
+    dialect: Dialect,
+    bridge: Bridge,
+    outbox: VecDeque<Message>,
+    vitals: Vitals,
+    last_message: Instant,
+    limits: Limits,
+}
+
+/// Runs one session until it ends; everything it started is gone when it returns.
+/// `ended` carries the reason when somebody else ends it.
+pub async fn run<B: Browser>(
+    opening: Opening,
+    browser: B,
+    limits: Limits,
+    vitals: Vitals,
+    ended: watch::Receiver<Option<Fault>>,
+) {
+    let started = {
+        let (approved, program, limits) = (
+            opening.approved.clone(),
+            opening.program.clone(),
+            limits.clone(),
+        );
+        Box::pin(async move { upstream::connect(&approved, &program, &limits).await })
+    };
+    run_with(opening, browser, limits, vitals, ended, started).await;
+}
+
+async fn run_with<B: Browser>(
+    opening: Opening,
+    browser: B,
+    limits: Limits,
+    vitals: Vitals,
+    mut ended: watch::Receiver<Option<Fault>>,
+    started: Pin<Box<dyn Future<Output = Result<Upstream, Fault>> + Send>>,
+) {
+    let opened = Instant::now();
+    let bounds = Bounds {
+        ready_by: opened + limits.start_timeout,
+        answer_timeout: (opening.dialect == DialectName::Studio).then_some(limits.answer_timeout),
+    };
+    let profile = opening
+        .dialect
+        .is_managed()
+        .then_some(opening.profile.clone());
+    let mut session = Session {
+        line: Line::new(browser, &limits, opened),
+        dialect: Dialect::new(opening.dialect, &opening.id, opening.transport()),
+        bridge: Bridge::new(opening.approved.label(), profile, &limits, &bounds),
+        outbox: VecDeque::new(),
+        vitals,
+        last_message: opened,
+        limits: limits.clone(),
+    };
+    info!(
+        dialect = opening.dialect.name(),
+        upstream = opening.transport().name(),
+        label = opening.approved.label(),
+        "session opened"
+    );
+    session.tell(Outbound::State(SessionState::Starting));
+    let mut link = Link::Starting(started);
+    let life_ends = opened + limits.session_life;
+    let reason = loop {
+        let wake = session.wait(&mut link, &mut ended, life_ends).await;
+        if let Some(reason) = session.on_wake(wake, &mut link, life_ends) {
+            break reason;
+        }
+    };
+    session.publish();
+    let stop = async {
+        if let Link::Up(upstream) = link {
+            upstream.stop().await;
+        }
+    };
+    tokio::join!(session.line.close(&reason, limits.stop_stdin_wait), stop);
+    info!(
+        reason = reason.code.name(),
+        elapsed_ms = opened.elapsed().as_millis() as u64,
+        "session closed"
+    );
+}
+
+impl<B: Browser> Session<B> {
+    async fn wait(
+        &mut self,
+        link: &mut Link,
+        ended: &mut watch::Receiver<Option<Fault>>,
+        life_ends: Instant,
+    ) -> Wake {
+        let deadline = self.deadline(life_ends);
+        // The browser is not read while anything waits for the MCP server, so nothing piles up; the MCP server is
+        // read as long as the browser takes what it sends, so the two can never wait for each other. The second
+        // bound on each is for a peer that makes us answer (pings) and does not read the answers.
+        let may_read_upstream =
+            self.line.has_room() && self.outbox.len() < self.limits.backlog_messages;
+        let may_read_browser = self.outbox.is_empty() && self.line.has_room();
+        tokio::select! {
+            reason = ended.wait_for(Option::is_some) => Wake::Ended(match reason {
+                Ok(reason) => reason.clone().unwrap_or_else(shutting_down),
+                Err(_) => shutting_down(),
+            }),
+            wake = move_upstream(link, &mut self.outbox, may_read_upstream) => wake,
+            heard = self.line.turn(may_read_browser) => Wake::Browser(heard),
+            () = sleep_until(deadline) => Wake::Due,
+        }
+    }
+
+    fn deadline(&self, life_ends: Instant) -> Instant {
+        let idle = self.last_message + self.limits.idle_timeout;
+        let line = self.line.deadline();
+        self.bridge
+            .deadline()
+            .map_or(life_ends, |bridge| bridge.min(life_ends))
+            .min(idle)
+            .min(line)
+    }
+
+    /// Carries out what follows from one event; the reason, when the session ends.
+    fn on_wake(&mut self, wake: Wake, link: &mut Link, life_ends: Instant) -> Option<Fault> {
+        match wake {
+            Wake::Ended(fault) => self.decide(Event::Ended(fault)),
+            Wake::Started(Ok(upstream)) => {
+                *link = Link::Up(upstream);
+                self.decide(Event::Connected)
+            }
+            Wake::Started(Err(fault)) => {
+                *link = Link::Down;
+                self.decide(Event::Ended(fault))
+            }
+            Wake::Upstream(item) => self.on_upstream(item, link),
+            Wake::Sent => None,
+            Wake::Browser(heard) => self.on_browser(heard),
+            Wake::Due => self.on_due(life_ends),
+        }
+    }
+
+    fn on_upstream(&mut self, mut item: Option<FromUpstream>, link: &mut Link) -> Option<Fault> {
+        loop {
+            let reason = match item {
+                Some(FromUpstream::Message(message)) => {
+                    self.passed();
+                    self.decide(Event::Upstream(message))
+                }
+                Some(FromUpstream::Stderr(line)) => self.decide(Event::Stderr(line)),
+                Some(FromUpstream::Gone(fault)) => {
+                    let exit = fault.data.as_deref().cloned();
+                    self.vitals
+                        .snapshot
+                        .send_modify(|snapshot| snapshot.exit = exit);
+                    self.decide(Event::Ended(fault))
+                }
+                None => self.decide(Event::Ended(Fault::new(
+                    FaultCode::UpstreamExited,
+                    "The MCP server is gone.",
+                ))),
+            };
+            if reason.is_some() || !self.line.has_room() {
+                return reason;
+            }
+            // What has arrived meanwhile goes out with the same write.
+            let Link::Up(upstream) = link else {
+                return None;
+            };
+            match upstream.receiver.try_recv() {
+                Ok(next) => item = Some(next),
+                Err(_) => return None,
+            }
+        }
+    }
+
+    fn on_browser(&mut self, heard: Heard) -> Option<Fault> {
+        match heard {
+            Heard::Text(text) if text.len() > self.limits.frame_bytes => self.decide(Event::Ended(
+                Fault::new(
+                    FaultCode::FrameTooLarge,
+                    format!(
+                        "A frame may have at most {} bytes.",
+                        self.limits.frame_bytes
+                    ),
+                )
+                .hint("Send less at once, or raise limits.frame_bytes."),
+            )),
+            Heard::Text(text) => {
+                self.passed();
+                let mut turn = Turn::default();
+                self.dialect.decode(text, Utc::now(), &mut turn);
+                self.carry_out(turn)
+            }
+            Heard::Wrote => None,
+            Heard::Left => self.decide(Event::Ended(Fault::new(
+                FaultCode::SessionEnded,
+                "The browser left.",
+            ))),
+            Heard::TooLarge => self.decide(Event::Ended(Fault::new(
+                FaultCode::FrameTooLarge,
+                format!(
+                    "A frame may have at most {} bytes.",
+                    self.limits.frame_bytes
+                ),
+            ))),
+        }
+    }
+
+    fn on_due(&mut self, life_ends: Instant) -> Option<Fault> {
+        let now = Instant::now();
+        let is_read = self.outbox.is_empty() && self.line.has_room();
+        if let Err(fault) = self.line.check(now, is_read) {
+            return self.decide(Event::Ended(fault));
+        }
+        if now >= life_ends {
+            return self.decide(Event::Ended(Fault::new(
+                FaultCode::SessionIdle,
+                "The session has reached its longest life.",
+            )));
+        }
+        if now >= self.last_message + self.limits.idle_timeout {
+            return self.decide(Event::Ended(Fault::new(
+                FaultCode::SessionIdle,
+                "No message passed for too long.",
+            )));
+        }
+        self.decide(Event::Due)
+    }
+
+    fn passed(&mut self) {
+        self.last_message = Instant::now();
+        self.vitals
+            .pulse
+            .last_activity
+            .store(Utc::now().timestamp_millis(), Ordering::Relaxed);
+    }
+
+    /// Asks the bridge, and does what it says.
+    fn decide(&mut self, event: Event) -> Option<Fault> {
+        let mut effects = Vec::new();
+        self.bridge.handle(event, Instant::now(), &mut effects);
+        let mut reason = None;
+        for effect in effects {
+            match effect {
+                Effect::ToUpstream(message) => self.outbox.push_back(message),
+                Effect::ToBrowser(outbound) => {
+                    let news = matches!(outbound, Outbound::State(_) | Outbound::Initialized(_));
+                    reason = self.tell(outbound).or(reason);
+                    if news {
+                        self.publish();
+                    }
+                }
+                Effect::Close(fault) => reason = Some(fault),
+            }
+        }
+        self.vitals
+            .pulse
+            .calls_in_flight
+            .store(self.bridge.calls_in_flight(), Ordering::Relaxed);
+        reason
+    }
+
+    fn tell(&mut self, outbound: Outbound) -> Option<Fault> {
+        let mut turn = Turn::default();
+        self.dialect.encode(outbound, Utc::now(), &mut turn);
+        self.carry_out(turn)
+    }
+
+    fn carry_out(&mut self, turn: Turn) -> Option<Fault> {
+        for frame in turn.to_browser {
+            self.line.push(frame);
+        }
+        let mut reason = None;
+        for inbound in turn.inbound {
+            if let Inbound::Message(message) = &inbound {
+                debug!(bytes = message.text().len(), "message from the browser");
+            }
+            reason = self.decide(Event::Browser(inbound)).or(reason);
+        }
+        reason
+    }
+
+    fn publish(&self) {
+        let state = self.bridge.state();
+        let greeting = self.bridge.greeting().cloned();
+        self.vitals.snapshot.send_modify(|snapshot| {
+            if snapshot.state != state {
+                snapshot.state = state;
+                snapshot.since = Utc::now();
+            }
+            snapshot.greeting = greeting.or_else(|| snapshot.greeting.take());
+            snapshot.attached = state != SessionState::Closing;
+        });
+    }
+}
+
+fn shutting_down() -> Fault {
+    Fault::new(FaultCode::ShuttingDown, "The bridge is shutting down.")
+        .hint("Connect again in a moment.")
+}
+
+/// Moves messages to and from the MCP server, or waits for it to start. Cancel-safe.
+async fn move_upstream(link: &mut Link, outbox: &mut VecDeque<Message>, may_read: bool) -> Wake {
+    match link {
+        Link::Starting(started) => Wake::Started(started.await),
+        Link::Down => std::future::pending().await,
+        Link::Up(upstream) => {
+            tokio::select! {
+                permit = upstream.sender.reserve(), if !outbox.is_empty() => {
+                    match permit {
+                        Ok(permit) => {
+                            if let Some(message) = outbox.pop_front() {
+                                permit.send(message);
+                            }
+                            while !outbox.is_empty() {
+                                let Ok(permit) = upstream.sender.try_reserve() else { break };
+                                if let Some(message) = outbox.pop_front() {
+                                    permit.send(message);
+                                }
+                            }
+                            Wake::Sent
+                        }
+                        // It takes nothing more; its last words come from the receiver.
+                        Err(_) => {
+                            outbox.clear();
+                            Wake::Sent
+                        }
+                    }
+                }
+                item = upstream.receiver.recv(), if may_read => Wake::Upstream(item),
+                else => std::future::pending().await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

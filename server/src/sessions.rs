@@ -1,0 +1,242 @@
+//! Every session that is open: opening, asking after, ending and draining them.
+//!
+//! Owns the registry and the tasks of all sessions. Never holds its lock across an `await`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chrono::DateTime;
+use chrono::Utc;
+use footbridge_shared::api::SessionState;
+use footbridge_shared::api::StatusResponse;
+use footbridge_shared::fault::Fault;
+use footbridge_shared::fault::FaultCode;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+use tracing::info_span;
+use tracing::warn;
+
+use crate::config::Limits;
+use crate::session;
+use crate::session::Browser;
+use crate::session::Opening;
+use crate::session::Pulse;
+use crate::session::Snapshot;
+use crate::session::Vitals;
+
+/// Every session that is open.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    live: Arc<Mutex<Live>>,
+    tracker: TaskTracker,
+    limits: Limits,
+}
+
+#[derive(Debug, Default)]
+struct Live {
+    by_id: HashMap<String, Entry>,
+    is_draining: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    opening: Opening,
+    created: DateTime<Utc>,
+    snapshot: watch::Receiver<Snapshot>,
+    pulse: Arc<Pulse>,
+    end: watch::Sender<Option<Fault>>,
+}
+
+/// A session's place in the registry; dropping it frees the place, however the session ended.
+struct Registered {
+    live: Arc<Mutex<Live>>,
+    id: String,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        lock(&self.live).by_id.remove(&self.id);
+    }
+}
+
+fn lock(live: &Mutex<Live>) -> MutexGuard<'_, Live> {
+    live.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Sessions {
+    /// No sessions yet.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            live: Arc::default(),
+            tracker: TaskTracker::new(),
+            limits,
+        }
+    }
+
+    /// Opens a session on a socket.
+    ///
+    /// # Errors
+    /// The fault and the socket, for the caller to say so on it: the bridge is full or draining, or the id is taken.
+    pub fn open<B: Browser>(&self, opening: Opening, browser: B) -> Result<(), (Fault, B)> {
+        let now = Utc::now();
+        let pulse = Arc::new(Pulse {
+            last_activity: AtomicI64::new(now.timestamp_millis()),
+            calls_in_flight: AtomicUsize::new(0),
+        });
+        let first = Snapshot {
+            state: SessionState::Starting,
+            since: now,
+            greeting: None,
+            attached: true,
+            exit: None,
+        };
+        let (snapshot, snapshots) = watch::channel(first);
+        let (end, ended) = watch::channel(None);
+        let entry = Entry {
+            opening: opening.clone(),
+            created: now,
+            snapshot: snapshots,
+            pulse: Arc::clone(&pulse),
+            end,
+        };
+        if let Err(fault) = self.register(entry) {
+            return Err((fault, browser));
+        }
+        let registered = Registered {
+            live: Arc::clone(&self.live),
+            id: opening.id.clone(),
+        };
+        let span = info_span!("session", session = opening.id);
+        let session = session::run(
+            opening,
+            browser,
+            self.limits.clone(),
+            Vitals { snapshot, pulse },
+            ended,
+        );
+        self.tracker.spawn(
+            async move {
+                session.await;
+                drop(registered);
+            }
+            .instrument(span),
+        );
+        Ok(())
+    }
+
+    fn register(&self, entry: Entry) -> Result<(), Fault> {
+        let mut live = lock(&self.live);
+        if live.is_draining {
+            return Err(Fault::new(
+                FaultCode::ShuttingDown,
+                "The bridge is shutting down.",
+            ));
+        }
+        if live.by_id.len() >= self.limits.sessions {
+            return Err(Fault::new(
+                FaultCode::TooManySessions,
+                "The bridge has as many sessions as it may.",
+            )
+            .hint("Close one, or raise limits.sessions."));
+        }
+        if live.by_id.contains_key(&entry.opening.id) {
+            return Err(Fault::new(
+                FaultCode::SessionInUse,
+                "A session with this id is already open.",
+            ));
+        }
+        live.by_id.insert(entry.opening.id.clone(), entry);
+        Ok(())
+    }
+
+    /// Whether another session could be opened.
+    pub fn has_room(&self) -> bool {
+        let live = lock(&self.live);
+        !live.is_draining && live.by_id.len() < self.limits.sessions
+    }
+
+    /// How a session is; `None` when it is not there or is somebody else's. A read changes nothing.
+    pub fn status(&self, id: &str, principal: &str) -> Option<StatusResponse> {
+        let live = lock(&self.live);
+        let entry = live
+            .by_id
+            .get(id)
+            .filter(|entry| *entry.opening.principal == *principal)?;
+        let snapshot = entry.snapshot.borrow().clone();
+        let greeting = snapshot.greeting.as_deref();
+        Some(StatusResponse {
+            status: true,
+            message: "Session found".to_owned(),
+            session_id: id.to_owned(),
+            connected: snapshot.attached && snapshot.state == SessionState::Ready,
+            capabilities: greeting.map(|greeting| greeting.capabilities.clone()),
+            created_at: entry.created,
+            last_activity: DateTime::from_timestamp_millis(
+                entry.pulse.last_activity.load(Ordering::Relaxed),
+            )
+            .unwrap_or(entry.created),
+            state: snapshot.state,
+            state_since: snapshot.since,
+            dialect: entry.opening.dialect.name(),
+            transport: entry.opening.transport(),
+            label: entry.opening.approved.label().to_owned(),
+            era: greeting.map(|greeting| greeting.era),
+            protocol_version: greeting.map(|greeting| greeting.protocol_version.clone()),
+            server_info: greeting.and_then(|greeting| greeting.server_info.clone()),
+            attached: snapshot.attached,
+            calls_in_flight: entry.pulse.calls_in_flight.load(Ordering::Relaxed),
+            restarts: 0,
+            exit: snapshot.exit,
+        })
+    }
+
+    /// Ends a session; false when it is not there or is somebody else's.
+    pub fn end(&self, id: &str, principal: &str) -> bool {
+        let live = lock(&self.live);
+        let Some(entry) = live
+            .by_id
+            .get(id)
+            .filter(|entry| *entry.opening.principal == *principal)
+        else {
+            return false;
+        };
+        entry.end.send_replace(Some(Fault::new(
+            FaultCode::SessionEnded,
+            "The session was ended.",
+        )));
+        true
+    }
+
+    /// Runs a short task of a socket that gets no session.
+    pub fn spawn_farewell(&self, farewell: impl Future<Output = ()> + Send + 'static) {
+        self.tracker.spawn(farewell);
+    }
+
+    /// Ends all sessions and waits for them; how many were left when the time was up.
+    pub async fn drain(&self, limit: Duration) -> usize {
+        {
+            let mut live = lock(&self.live);
+            live.is_draining = true;
+            for entry in live.by_id.values() {
+                let fault = Fault::new(FaultCode::ShuttingDown, "The bridge is shutting down.")
+                    .hint("Connect again in a moment.");
+                entry.end.send_replace(Some(fault));
+            }
+        }
+        self.tracker.close();
+        let _ = tokio::time::timeout(limit, self.tracker.wait()).await;
+        let n_left = lock(&self.live).by_id.len();
+        if n_left > 0 {
+            warn!(n_left, "sessions did not end in time");
+        }
+        n_left
+    }
+}
