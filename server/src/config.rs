@@ -2,12 +2,25 @@
 //!
 //! Owns the defaults and the only reading of flags, environment and files; the rest of the server gets values.
 //! Never consulted while running: constructors take what they need.
+//!
+//! In reading order: [`settings`] (what people may say, and where), [`startup`] (the rules that make a [`Config`] of
+//! it), then their parts: [`address`], [`token`], [`limits`], [`error`].
+
+pub mod address;
+pub mod error;
+pub mod limits;
+pub mod settings;
+pub mod startup;
+pub mod token;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use footbridge_shared::params::Secret;
+use serde::Deserialize;
 
 use crate::catalogue::Catalogue;
 
@@ -53,7 +66,8 @@ pub enum Commands {
 }
 
 /// How server params travel in the socket's URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, ValueEnum, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ParamsInUrl {
     /// As decodable base64 JSON with secret values blanked, beside a ticket.
     #[default]

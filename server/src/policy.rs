@@ -2,7 +2,29 @@
 //!
 //! Owns the decision "may this caller reach this server?". Never starts anything.
 
+use std::path::Path;
+
+use footbridge_shared::fault::Fault;
+use footbridge_shared::fault::FaultCode;
+use footbridge_shared::params::NamedServer;
 use footbridge_shared::params::ServerParams;
+use footbridge_shared::params::StdioParams;
+
+use crate::catalogue::Catalogue;
+use crate::catalogue::CatalogueEntry;
+use crate::config::Commands;
+
+/// Arguments a caller may give; far more than a command line has that a person wrote.
+const ARGS: usize = 256;
+
+/// Bytes a caller's argument or variable may have.
+const TEXT_BYTES: usize = 8 * 1024;
+
+/// Bytes all arguments, or all variables with their names, may have together.
+const TOTAL_BYTES: usize = 64 * 1024;
+
+/// Characters the name of a caller's variable may have.
+const NAME_BYTES: usize = 128;
 
 /// Params that policy has accepted. Only [`Policy`] can make one, and only this can become an upstream.
 #[derive(Clone, Debug)]
@@ -20,5 +42,347 @@ impl Approved {
     /// The catalogue's name of the server, or the program's or host's: safe to log.
     pub fn label(&self) -> &str {
         &self.label
+    }
+}
+
+/// What one bridge lets its callers reach.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    commands: Commands,
+    catalogue: Catalogue,
+}
+
+impl Policy {
+    /// The rules of a bridge.
+    pub fn new(commands: Commands, catalogue: Catalogue) -> Self {
+        Self {
+            commands,
+            catalogue,
+        }
+    }
+
+    /// The servers that can be reached by name.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Which commands may be started.
+    pub fn commands(&self) -> Commands {
+        self.commands
+    }
+
+    /// Accepts server params, or says why not.
+    ///
+    /// # Errors
+    /// `invalid_field` names what is wrong, `params_denied` the way out, `not_supported` what is not built.
+    pub fn approve(&self, params: &ServerParams) -> Result<Approved, Fault> {
+        match params {
+            ServerParams::Named(named) => self.approve_named(named),
+            ServerParams::Stdio(stdio) => match self.commands {
+                Commands::Any => approve_any(stdio),
+                Commands::CatalogueOnly => self.approve_listed(stdio),
+            },
+            ServerParams::Sse(_) | ServerParams::Http(_) => Err(remote_not_supported()),
+        }
+    }
+
+    fn approve_named(&self, named: &NamedServer) -> Result<Approved, Fault> {
+        let Some(entry) = self.catalogue.get(&named.server) else {
+            let names: Vec<&str> = self.catalogue.iter().map(|(name, _)| name).collect();
+            return Err(
+                wrong("server", "names no server of this bridge's catalogue")
+                    .hint(format!("The catalogue has: {}.", names.join(", "))),
+            );
+        };
+        if !named.inputs.is_empty() {
+            return Err(wrong(
+                "inputs",
+                "must be left out: this server of the catalogue declares none",
+            ));
+        }
+        approve_entry(&named.server, entry)
+    }
+
+    /// Accepts a command that is written out but is one of the catalogue's; the catalogue's own params are used.
+    fn approve_listed(&self, stdio: &StdioParams) -> Result<Approved, Fault> {
+        let listed = self
+            .catalogue
+            .iter()
+            .find(|(_, entry)| match &entry.params {
+                ServerParams::Stdio(known) => {
+                    known.command == stdio.command
+                        && known.args == stdio.args
+                        && (stdio.cwd.is_none() || stdio.cwd == known.cwd)
+                        && (stdio.env.is_empty() || stdio.env == known.env)
+                }
+                ServerParams::Sse(_) | ServerParams::Http(_) | ServerParams::Named(_) => false,
+            });
+        match listed {
+            Some((name, entry)) => approve_entry(name, entry),
+            None => Err(Fault::new(
+                FaultCode::ParamsDenied,
+                "This bridge starts only the commands of its catalogue, and this is none of them: add it to the \
+                 --servers file.",
+            )
+            .hint(
+                "A bridge that listens on a loopback address with a token, or with --no-auth and --allow-commands, \
+                 starts any command.",
+            )),
+        }
+    }
+}
+
+fn approve_entry(name: &str, entry: &CatalogueEntry) -> Result<Approved, Fault> {
+    match &entry.params {
+        ServerParams::Stdio(_) => Ok(Approved {
+            params: entry.params.clone(),
+            label: name.to_owned(),
+        }),
+        ServerParams::Sse(_) | ServerParams::Http(_) | ServerParams::Named(_) => {
+            Err(remote_not_supported())
+        }
+    }
+}
+
+fn approve_any(stdio: &StdioParams) -> Result<Approved, Fault> {
+    if stdio.args.len() > ARGS {
+        return Err(wrong("args", &format!("must have at most {ARGS} items")));
+    }
+    let mut total = stdio.command.len();
+    for (index, arg) in stdio.args.iter().enumerate() {
+        check_length(&format!("args[{index}]"), arg)?;
+        total += arg.len();
+    }
+    check_total("args", total)?;
+    let mut total = 0;
+    for (name, value) in &stdio.env {
+        if !is_variable_name(name) {
+            return Err(wrong(
+                "env",
+                &format!(
+                    "has the name {name:?}; a name has 1 to {NAME_BYTES} letters, digits or underscores and does not \
+                     begin with a digit"
+                ),
+            ));
+        }
+        check_length(&format!("env.{name}"), value.expose())?;
+        total += name.len() + value.expose().len();
+    }
+    check_total("env", total)?;
+    check_length("command", &stdio.command)?;
+    check_length("cwd", stdio.cwd.as_deref().unwrap_or_default())?;
+    let program = Path::new(&stdio.command).file_name();
+    let label = program.map_or_else(
+        || stdio.command.clone(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    Ok(Approved {
+        params: ServerParams::Stdio(stdio.clone()),
+        label,
+    })
+}
+
+fn is_variable_name(name: &str) -> bool {
+    (1..=NAME_BYTES).contains(&name.len())
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn check_length(field: &str, text: &str) -> Result<(), Fault> {
+    if text.len() <= TEXT_BYTES {
+        return Ok(());
+    }
+    Err(wrong(
+        field,
+        &format!("must have at most {TEXT_BYTES} bytes"),
+    ))
+}
+
+fn check_total(field: &str, bytes: usize) -> Result<(), Fault> {
+    if bytes <= TOTAL_BYTES {
+        return Ok(());
+    }
+    Err(wrong(
+        field,
+        &format!("must have at most {TOTAL_BYTES} bytes in all"),
+    ))
+}
+
+fn wrong(field: &str, problem: &str) -> Fault {
+    let field = format!("server_params.{field}");
+    Fault::new(FaultCode::InvalidField, format!("{field} {problem}.")).field(field)
+}
+
+fn remote_not_supported() -> Fault {
+    Fault::new(
+        FaultCode::NotSupported,
+        "Footbridge does not reach remote MCP servers yet; it starts local ones (StdioServerParams).",
+    )
+    .field("server_params.type")
+}
+
+/// Approved params without a policy, for the tests of what comes after it.
+#[cfg(test)]
+pub(crate) fn approved_for_tests(params: ServerParams, label: &str) -> Approved {
+    Approved {
+        params,
+        label: label.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"{"mcpServers": {
+        "fs": {"command": "npx", "args": ["-y", "fs"], "env": {"KEY": "s3cret"}, "cwd": "/srv"},
+        "far": {"url": "https://a.example/mcp"}
+    }}"#;
+
+    fn approve(commands: Commands, params: &str) -> Result<Approved, Fault> {
+        let catalogue = Catalogue::parse(FILE, Path::new("/bin/footbridge")).unwrap();
+        let params = serde_json::from_str(params).unwrap();
+        let params = ServerParams::from_json(&params, "server_params").unwrap();
+        Policy::new(commands, catalogue).approve(&params)
+    }
+
+    fn stdio(fields: &str) -> String {
+        format!(r#"{{"type":"StdioServerParams",{fields}}}"#)
+    }
+
+    #[test]
+    fn a_name_gives_the_catalogues_own_params_whatever_the_commands() {
+        for commands in [Commands::Any, Commands::CatalogueOnly] {
+            let approved = approve(commands, r#"{"type":"named","server":"fs"}"#).unwrap();
+            assert_eq!(approved.label(), "fs");
+            assert_eq!(approved.params().secrets()["KEY"].expose(), "s3cret");
+        }
+    }
+
+    #[test]
+    fn a_wrong_name_is_answered_with_the_right_ones() {
+        let fault = approve(Commands::Any, r#"{"type":"named","server":"sf"}"#).unwrap_err();
+        assert_eq!(fault.code, FaultCode::InvalidField);
+        assert_eq!(fault.field.as_deref(), Some("server_params.server"));
+        assert_eq!(
+            fault.hint.as_deref(),
+            Some("The catalogue has: demo, fs, far.")
+        );
+        let inputs = r#"{"type":"named","server":"fs","inputs":{"KEY":"x"}}"#;
+        let fault = approve(Commands::Any, inputs).unwrap_err();
+        assert_eq!(fault.field.as_deref(), Some("server_params.inputs"));
+    }
+
+    #[test]
+    fn a_written_out_command_must_be_the_catalogues_to_the_letter() {
+        for (fields, allowed) in [
+            (r#""command":"npx","args":["-y","fs"]"#, true),
+            (
+                r#""command":"npx","args":["-y","fs"],"env":{},"cwd":"/srv""#,
+                true,
+            ),
+            (
+                r#""command":"npx","args":["-y","fs"],"env":{"KEY":"s3cret"}"#,
+                true,
+            ),
+            (r#""command":"/bin/footbridge","args":["demo"]"#, true),
+            (
+                r#""command":"npx","args":["-y","fs"],"env":{"KEY":"other"}"#,
+                false,
+            ),
+            (
+                r#""command":"npx","args":["-y","fs"],"env":{"LD_PRELOAD":"x"}"#,
+                false,
+            ),
+            (r#""command":"npx","args":["-y","fs"],"cwd":"/etc""#, false),
+            (r#""command":"npx","args":["-y","fs","/etc"]"#, false),
+            (r#""command":"npx","args":["-y fs"]"#, false),
+            (r#""command":"/bin/npx","args":["-y","fs"]"#, false),
+            (r#""command":"sh","args":["-c","id"]"#, false),
+            (r#""command":"npx""#, false),
+        ] {
+            let approved = approve(Commands::CatalogueOnly, &stdio(fields));
+            match approved {
+                Ok(approved) => {
+                    assert!(allowed, "{fields}");
+                    let catalogues = matches!(approved.label(), "fs" | "demo");
+                    assert!(catalogues, "{fields}");
+                }
+                Err(fault) => {
+                    assert!(!allowed, "{fields}");
+                    assert_eq!(fault.code, FaultCode::ParamsDenied);
+                    assert!(fault.message.contains("--servers"));
+                }
+            }
+        }
+        let params = stdio(r#""command":"npx","args":["-y","fs"]"#);
+        let approved = approve(Commands::CatalogueOnly, &params).unwrap();
+        assert_eq!(approved.params().secrets()["KEY"].expose(), "s3cret");
+    }
+
+    #[test]
+    fn any_command_is_the_callers_own() {
+        let params = stdio(r#""command":"/usr/bin/env","args":["-i"],"env":{"_A1":"x"},"cwd":"/""#);
+        let approved = approve(Commands::Any, &params).unwrap();
+        assert_eq!(approved.label(), "env");
+        assert_eq!(approved.params().secrets()["_A1"].expose(), "x");
+    }
+
+    #[test]
+    fn what_no_command_line_needs_is_refused_and_named() {
+        let long = "x".repeat(TEXT_BYTES + 1);
+        let full = "x".repeat(TEXT_BYTES);
+        let many = |n: usize, item: &str| vec![format!("{item:?}"); n].join(",");
+        let variables: Vec<String> = (0..9).map(|n| format!("\"V{n}\":{full:?}")).collect();
+        let long_name = "N".repeat(NAME_BYTES + 1);
+        for (fields, field) in [
+            (r#""command":"a","env":{"":"x"}"#.to_owned(), "env"),
+            (r#""command":"a","env":{"1A":"x"}"#.to_owned(), "env"),
+            (r#""command":"a","env":{"A=B":"x"}"#.to_owned(), "env"),
+            (r#""command":"a","env":{"Ä":"x"}"#.to_owned(), "env"),
+            (
+                format!(r#""command":"a","env":{{"{long_name}":""}}"#),
+                "env",
+            ),
+            (format!(r#""command":"a","env":{{"A":"{long}"}}"#), "env.A"),
+            (
+                format!(r#""command":"a","env":{{{}}}"#, variables.join(",")),
+                "env",
+            ),
+            (format!(r#""command":"a","args":["b","{long}"]"#), "args[1]"),
+            (
+                format!(r#""command":"a","args":[{}]"#, many(ARGS + 1, "b")),
+                "args",
+            ),
+            (
+                format!(r#""command":"a","args":[{}]"#, many(9, &full)),
+                "args",
+            ),
+            (format!(r#""command":"{long}""#), "command"),
+            (format!(r#""command":"a","cwd":"{long}""#), "cwd"),
+        ] {
+            let fault = approve(Commands::Any, &stdio(&fields)).unwrap_err();
+            assert_eq!(fault.code, FaultCode::InvalidField);
+            assert_eq!(fault.field, Some(format!("server_params.{field}")));
+        }
+        let most = format!(
+            r#""command":"a","env":{{"{}":"{full}"}}"#,
+            "N".repeat(NAME_BYTES)
+        );
+        assert!(approve(Commands::Any, &stdio(&most)).is_ok());
+    }
+
+    #[test]
+    fn remote_servers_are_not_reached_yet() {
+        for params in [
+            r#"{"type":"SseServerParams","url":"https://a.example/sse"}"#,
+            r#"{"type":"StreamableHttpServerParams","url":"https://a.example/mcp"}"#,
+            r#"{"type":"named","server":"far"}"#,
+        ] {
+            let fault = approve(Commands::Any, params).unwrap_err();
+            assert_eq!(fault.code, FaultCode::NotSupported);
+        }
     }
 }

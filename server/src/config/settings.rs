@@ -1,0 +1,413 @@
+//! What people may say about a bridge: as a flag, as a variable, or as a key of the configuration file.
+//!
+//! Owns the one declaration of each setting, and which of the three places wins: flag, then variable, then file.
+//! Never judges what was said; that is [`crate::config::startup`].
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use clap::ArgAction;
+use clap::Args;
+use clap::CommandFactory;
+use clap::FromArgMatches;
+use clap::Parser;
+use clap::builder::BoolishValueParser;
+use clap::parser::ValueSource;
+use footbridge_shared::params::Secret;
+use serde::Deserialize;
+use serde::Deserializer;
+
+use crate::config::Limits;
+use crate::config::ParamsInUrl;
+use crate::config::error::ConfigError;
+use crate::config::error::suggestion;
+
+/// What was said; `None` where nothing was.
+///
+/// The first line of a field's documentation is its help text. A key in the file is the field's name.
+#[derive(Clone, Debug, Default, Args, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_line_help = true)]
+pub struct Settings {
+    /// Read settings from this TOML file; flags and variables win over it.
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_CONFIG",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+
+    /// Listen here; anything but a loopback address also needs a token, --public-url and --behind-tls-proxy. [default: 127.0.0.1:8000]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_LISTEN",
+        hide_env_values = true,
+        value_name = "HOST:PORT"
+    )]
+    pub listen: Option<String>,
+
+    /// Offer the servers of this JSON file, in the `mcpServers` format other MCP programs use. [default: only `demo`]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_SERVERS",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub servers: Option<PathBuf>,
+
+    /// Demand this token from everyone; other users of this machine see it in the process list, so prefer --token-file. [default: random]
+    #[arg(long, env = "FOOTBRIDGE_TOKEN", hide_env_values = true, value_name = "TEXT", value_parser = secret)]
+    #[serde(deserialize_with = "secret_in_file")]
+    pub token: Option<Secret>,
+
+    /// Demand the token in this file from everyone. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_TOKEN_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub token_file: Option<PathBuf>,
+
+    /// Demand no token; only possible on a loopback address, and then every program of this machine may use the bridge. [default: false]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_NO_AUTH",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub no_auth: Option<bool>,
+
+    /// With --no-auth, start any command a caller names and not only those of --servers. [default: false]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_ALLOW_COMMANDS",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub allow_commands: Option<bool>,
+
+    /// Let pages of this origin (scheme://host[:port]) use the bridge; may be repeated, and a variable separates by commas. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_ALLOW_ORIGIN",
+        hide_env_values = true,
+        value_name = "ORIGIN"
+    )]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub allow_origin: Vec<String>,
+
+    /// Say that people reach the bridge by this URL, when it is not the one it listens on. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_PUBLIC_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub public_url: Option<String>,
+
+    /// Open the page in a browser once the bridge listens. [default: false]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_OPEN",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub open: Option<bool>,
+
+    /// Say that a proxy in front of the bridge speaks TLS with the browsers. [default: false]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_BEHIND_TLS_PROXY",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub behind_tls_proxy: Option<bool>,
+
+    /// Write server params into a socket's URL `signed` (readable, secrets left out) or `sealed` (nothing can be read). [default: signed]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_PARAMS_IN_URL",
+        hide_env_values = true,
+        value_name = "FORM"
+    )]
+    #[arg(value_enum, hide_possible_values = true)]
+    pub params_in_url: Option<ParamsInUrl>,
+
+    /// Log what this filter lets through, such as `debug` or `info,footbridge::upstream=trace`. [default: info]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_LOG",
+        hide_env_values = true,
+        value_name = "FILTER"
+    )]
+    pub log: Option<String>,
+
+    /// The table `[limits]` of the file.
+    #[arg(skip)]
+    pub limits: toml::Table,
+
+    /// Whether the token was given as a flag, where `ps` shows it.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub token_in_arguments: bool,
+}
+
+/// The flags alone, to read their declaration.
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    _settings: Settings,
+}
+
+impl Settings {
+    /// What the command line and the environment say.
+    ///
+    /// # Errors
+    /// clap's own, when `matches` are of other flags.
+    pub fn from_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let mut settings = Self::from_arg_matches(matches)?;
+        settings.token_in_arguments =
+            matches.value_source("token") == Some(ValueSource::CommandLine);
+        Ok(settings)
+    }
+
+    /// What the file named by `--config` says, with these settings over it.
+    ///
+    /// # Errors
+    /// A sentence when the file cannot be read, is not TOML, or holds a key that is unknown or of the wrong type.
+    pub fn with_file(self) -> Result<Self, ConfigError> {
+        let Some(path) = self.config.as_deref() else {
+            return Ok(self);
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::unreadable("--config", path, &error))?;
+        let file = Self::parse(&text, path)?;
+        Ok(self.over(file))
+    }
+
+    /// Reads the text of a configuration file; `path` is for the sentences.
+    ///
+    /// # Errors
+    /// A sentence when it is not TOML, or holds a key that is unknown or of the wrong type.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let wrong = |problem: String| ConfigError::new(format!("{}: {problem}.", path.display()));
+        // The error's own text repeats the line, which may hold the token.
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+            wrong(format!(
+                "line {line} is not TOML: {}",
+                one_line(error.message())
+            ))
+        })?;
+        let flags = Flags::command();
+        let keys = || {
+            flags
+                .get_arguments()
+                .filter(|flag| flag.get_id() != "config")
+        };
+        for (key, value) in &table {
+            if key == "limits" {
+                let limits = value
+                    .as_table()
+                    .ok_or_else(|| wrong("`limits` must be a table".to_owned()))?;
+                Limits::parse(limits)
+                    .map_err(|error| ConfigError::new(format!("{}: {error}", path.display())))?;
+                continue;
+            }
+            let Some(flag) = keys().find(|flag| flag.get_id() == key) else {
+                let names = keys().map(|flag| flag.get_id().as_str());
+                let near = suggestion(key, names.chain(["limits"]));
+                return Err(wrong(format!("`{key}` is not a setting{near}")));
+            };
+            let alone = toml::Table::from_iter([(key.clone(), value.clone())]);
+            if alone.try_into::<Self>().is_err() {
+                return Err(wrong(format!("`{key}` must be {}", expected(flag))));
+            }
+        }
+        table
+            .try_into()
+            .map_err(|error: toml::de::Error| wrong(one_line(error.message())))
+    }
+
+    /// These settings, and those of `file` where these say nothing.
+    fn over(self, file: Self) -> Self {
+        Self {
+            config: self.config,
+            listen: self.listen.or(file.listen),
+            servers: self.servers.or(file.servers),
+            token: self.token.or(file.token),
+            token_file: self.token_file.or(file.token_file),
+            no_auth: self.no_auth.or(file.no_auth),
+            allow_commands: self.allow_commands.or(file.allow_commands),
+            allow_origin: if self.allow_origin.is_empty() {
+                file.allow_origin
+            } else {
+                self.allow_origin
+            },
+            public_url: self.public_url.or(file.public_url),
+            open: self.open.or(file.open),
+            behind_tls_proxy: self.behind_tls_proxy.or(file.behind_tls_proxy),
+            params_in_url: self.params_in_url.or(file.params_in_url),
+            log: self.log.or(file.log),
+            limits: file.limits,
+            token_in_arguments: self.token_in_arguments,
+        }
+    }
+}
+
+/// What the file must hold for a flag.
+fn expected(flag: &clap::Arg) -> String {
+    let words = flag.get_possible_values();
+    if matches!(flag.get_action(), ArgAction::Append) {
+        "a list of strings".to_owned()
+    } else if flag
+        .get_num_args()
+        .is_some_and(|number| number.min_values() == 0)
+    {
+        "true or false".to_owned()
+    } else if words.is_empty() {
+        "a string".to_owned()
+    } else {
+        let names: Vec<String> = words
+            .iter()
+            .map(|word| format!("{:?}", word.get_name()))
+            .collect();
+        names.join(" or ")
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a clap value parser")]
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}
+
+fn secret_in_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    String::deserialize(deserializer).map(|text| Some(Secret::new(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, String> {
+        Settings::parse(text, Path::new("footbridge.toml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_wrong_key_is_named_and_its_value_is_not_repeated() {
+        for (text, sentence) in [
+            (
+                "listne = \"127.0.0.1:1\"",
+                "footbridge.toml: `listne` is not a setting (did you mean \"listen\"?).",
+            ),
+            ("colour = 1", "footbridge.toml: `colour` is not a setting."),
+            (
+                "config = \"other.toml\"",
+                "footbridge.toml: `config` is not a setting.",
+            ),
+            (
+                "token = 1234567890123456",
+                "footbridge.toml: `token` must be a string.",
+            ),
+            (
+                "no_auth = \"yes\"",
+                "footbridge.toml: `no_auth` must be true or false.",
+            ),
+            (
+                "allow_origin = \"http://localhost\"",
+                "footbridge.toml: `allow_origin` must be a list of strings.",
+            ),
+            (
+                "params_in_url = \"plain\"",
+                "footbridge.toml: `params_in_url` must be \"signed\" or \"sealed\".",
+            ),
+            (
+                "[limits]\nsessions = 0",
+                "footbridge.toml: limits.sessions must be a whole number from 1 to 100000.",
+            ),
+            ("limits = 1", "footbridge.toml: `limits` must be a table."),
+        ] {
+            assert_eq!(parse(text).unwrap_err(), sentence, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_not_toml_is_counted_and_not_repeated() {
+        let sentence = parse("open = true\ntoken = s3cret-s3cret-s3cret\n").unwrap_err();
+        assert!(
+            sentence.starts_with("footbridge.toml: line 2 is not TOML: "),
+            "{sentence}"
+        );
+        assert!(!sentence.contains("s3cret"), "{sentence}");
+        assert_eq!(sentence.lines().count(), 1);
+    }
+
+    #[test]
+    fn every_flag_is_a_key_and_wins_over_it() {
+        let file = parse(
+            r#"
+            listen = "a"
+            servers = "a"
+            token = "a"
+            token_file = "a"
+            no_auth = true
+            allow_commands = true
+            allow_origin = ["a", "b"]
+            public_url = "a"
+            open = true
+            behind_tls_proxy = true
+            params_in_url = "signed"
+            log = "a"
+            "#,
+        )
+        .unwrap();
+        let alone = Settings::default().over(file.clone());
+        assert_eq!(format!("{alone:?}"), format!("{file:?}"));
+
+        let flags = [
+            "footbridge",
+            "--listen=b",
+            "--servers=b",
+            "--token=b",
+            "--token-file=b",
+            "--no-auth=no",
+            "--allow-commands=0",
+            "--allow-origin=c",
+            "--allow-origin=d",
+            "--public-url=b",
+            "--open=false",
+            "--behind-tls-proxy=n",
+            "--params-in-url=sealed",
+            "--log=b",
+        ];
+        let matches = Flags::command().get_matches_from(flags);
+        let flags = Settings::from_matches(&matches).unwrap();
+        assert!(flags.token_in_arguments);
+        let both = flags.clone().over(file);
+        assert_eq!(format!("{both:?}"), format!("{flags:?}"));
+    }
+
+    #[test]
+    fn a_switch_needs_no_value() {
+        let matches = Flags::command().get_matches_from(["footbridge", "--no-auth", "--open=0"]);
+        let settings = Settings::from_matches(&matches).unwrap();
+        assert_eq!((settings.no_auth, settings.open), (Some(true), Some(false)));
+        assert_eq!(settings.allow_commands, None);
+    }
+}
