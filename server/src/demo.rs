@@ -6,6 +6,7 @@
 mod ask;
 mod changes;
 mod end;
+mod form;
 mod long_task;
 mod media;
 mod notes;
@@ -15,6 +16,7 @@ mod resources;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod weather;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64};
@@ -127,8 +129,16 @@ struct Demo {
 
 impl Demo {
     fn new(ended: CancellationToken) -> Self {
+        let mut tools = Self::plain_tools()
+            + Self::form_tools()
+            + Self::weather_tools()
+            + Self::long_task_tools()
+            + Self::asking_tools();
+        for route in tools.map.values_mut() {
+            tools::standardize(&mut route.attr);
+        }
         Self {
-            tools: Self::plain_tools() + Self::asking_tools() + Self::long_task_tools(),
+            tools,
             prompts: Self::prompt_router(),
             notes: Notes::default(),
             counter: AtomicU64::new(0),

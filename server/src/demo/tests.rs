@@ -254,6 +254,16 @@ async fn every_tool_says_what_it_is_and_what_it_may_do() {
         }
         assert_eq!(tool["inputSchema"]["type"], "object");
     }
+    let all = json!(tools).to_string();
+    let formats = all.matches(r#""format":"#).count();
+    let standard = [
+        r#""format":"email""#,
+        r#""format":"uri""#,
+        r#""format":"date""#,
+    ]
+    .map(|format| all.matches(format).count());
+    assert!(!standard.contains(&0), "{all}");
+    assert_eq!(formats, standard.iter().sum::<usize>(), "{all}");
     let of = |name| tools.iter().find(|t| t["name"] == name).unwrap();
     assert_eq!(of("echo")["annotations"]["readOnlyHint"], true);
     assert_eq!(of("echo")["annotations"]["idempotentHint"], true);
