@@ -15,6 +15,7 @@ pub mod accept;
 pub mod bridge;
 pub mod catalogue;
 pub mod config;
+pub mod demo;
 pub mod dialect;
 pub mod gate;
 pub mod http;
