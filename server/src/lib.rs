@@ -19,6 +19,7 @@ pub mod demo;
 pub mod dialect;
 pub mod gate;
 pub mod http;
+pub mod open;
 pub mod policy;
 pub mod serve;
 pub mod session;

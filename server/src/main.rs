@@ -1,14 +1,196 @@
-//! The `footbridge` binary.
+//! The `footbridge` program: reads its arguments and runs one of its parts.
 
+use std::ffi::OsString;
+use std::io;
+use std::io::IsTerminal;
+use std::io::Write;
 use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() != Some("demo") {
-        return ExitCode::from(2);
+use clap::Args;
+use clap::CommandFactory;
+use clap::FromArgMatches;
+use clap::Parser;
+use clap::Subcommand;
+use footbridge::config::Config;
+use footbridge::config::error::ConfigError;
+use footbridge::config::settings::Settings;
+use footbridge::config::startup::Startup;
+use footbridge::demo;
+use footbridge::open;
+use footbridge::serve::Bound;
+use footbridge::supervise;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// What was asked for cannot be done: a wrong setting, a port in use.
+const MISUSE: u8 = 2;
+
+/// The bridge that lets a browser app talk to any MCP server.
+#[derive(Parser)]
+#[command(name = "footbridge", version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the bridge and its playground.
+    Serve(Serve),
+    /// Be a small MCP server on standard input and output, to try things with.
+    Demo,
+}
+
+#[derive(Args)]
+struct Serve {
+    #[command(flatten)]
+    _settings: Settings,
+}
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let program = args.next();
+    let args: Vec<OsString> = args.collect();
+    // Supervisors are many and must start in a moment: nothing else may come first.
+    if args.first().is_some_and(|word| word == "supervise") {
+        return supervise::run(args.into_iter().skip(1));
     }
-    match footbridge::demo::run().await {
+    let matches = Cli::command().get_matches_from(program.into_iter().chain(args));
+    match Cli::from_arg_matches(&matches).map(|cli| cli.command) {
+        Ok(Command::Demo) => run_demo(),
+        Ok(Command::Serve(_)) => match matches
+            .subcommand_matches("serve")
+            .map(Settings::from_matches)
+        {
+            Some(Ok(settings)) => run_serve(settings),
+            Some(Err(error)) => fail(&error.to_string()),
+            None => ExitCode::from(MISUSE),
+        },
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn run_demo() -> ExitCode {
+    log_to_stderr("warn");
+    let Ok(runtime) = Runtime::new() else {
+        return fail("The system gives no threads to run in.");
+    };
+    match runtime.block_on(demo::run()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(error) => {
+            say(&mut io::stderr(), &error.to_string());
+            ExitCode::FAILURE
+        }
     }
+}
+
+fn run_serve(settings: Settings) -> ExitCode {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return fail(&format!("The program cannot find itself: {error}.")),
+    };
+    let startup = match Startup::check(settings, program) {
+        Ok(startup) => startup,
+        Err(error) => return fail(&error.to_string()),
+    };
+    for warning in &startup.warnings {
+        say(&mut io::stderr(), &format!("Warning: {warning}"));
+    }
+    log_to_stderr(&startup.log);
+    let Ok(runtime) = Runtime::new() else {
+        return fail("The system gives no threads to run in.");
+    };
+    runtime.block_on(serve(startup))
+}
+
+async fn serve(startup: Startup) -> ExitCode {
+    let wants_page = startup.open;
+    let bound = match bind(startup.config).await {
+        Ok(bound) => bound,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let url = bound.page_url();
+    say(&mut io::stdout(), &format!("Footbridge listens on {url}"));
+    let page = wants_page.then(|| open::page(&url));
+    if let Some(Err(error)) = &page {
+        say(
+            &mut io::stderr(),
+            &format!("Warning: The page could not be opened: {error}. Open the URL above."),
+        );
+    }
+    let stop = CancellationToken::new();
+    let stopped = async {
+        if let Err(error) = wait_for_signal().await {
+            say(
+                &mut io::stderr(),
+                &format!("Warning: Signals cannot be heard: {error}."),
+            );
+            std::future::pending::<()>().await;
+        }
+        stop.cancel();
+    };
+    let (result, ()) = tokio::join!(bound.serve(stop.clone()), stopped);
+    match result {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            say(
+                &mut io::stderr(),
+                &format!("The bridge cannot serve: {error}."),
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn bind(config: Config) -> Result<Bound, ConfigError> {
+    let address = config.listen;
+    Bound::bind(config).await.map_err(|error| {
+        let (ip, port) = (address.ip(), address.port());
+        ConfigError::new(match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("Port {port} on {ip} is in use; stop the other program or choose another with --listen.")
+            }
+            io::ErrorKind::PermissionDenied => {
+                format!("Port {port} needs privileges this user does not have; choose one above 1023 with --listen.")
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                format!("{ip} is not an address of this machine; choose another with --listen.")
+            }
+            _ => format!("The bridge cannot listen on {address}: {error}."),
+        })
+    })
+}
+
+async fn wait_for_signal() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn log_to_stderr(filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+}
+
+fn fail(sentence: &str) -> ExitCode {
+    say(&mut io::stderr(), sentence);
+    ExitCode::from(MISUSE)
+}
+
+/// A line for the person who started the program; a closed terminal is no reason to stop.
+fn say(to: &mut dyn Write, sentence: &str) {
+    let _ = writeln!(to, "{}", sentence.trim_end());
+    let _ = to.flush();
 }

@@ -1,1 +1,124 @@
-//! Harness (in the making).
+//! What the end-to-end tests stand on: the real bridge as a process of its own, pages that connect to it, and
+//! waiting that ends.
+//!
+//! Every bridge listens on a free port and is stopped, with everything it started, when the test is over.
+
+mod bridge;
+mod page;
+mod processes;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use bridge::Bridge;
+pub use bridge::TOKEN;
+pub use bridge::binary;
+pub use page::Page;
+pub use page::Refused;
+pub use processes::alive;
+pub use processes::descendants;
+
+/// How long anything may take before a test gives up on it.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Waits for a future, at most [`DEADLINE`].
+///
+/// # Panics
+/// When the time is over; `what` says what was waited for.
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(DEADLINE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited {DEADLINE:?} for {what}"),
+    }
+}
+
+/// Asks again and again until it is true, at most `limit`; whether it became true.
+pub async fn eventually(limit: Duration, mut ask: impl FnMut() -> bool) -> bool {
+    let end = tokio::time::Instant::now() + limit;
+    loop {
+        if ask() {
+            return true;
+        }
+        if tokio::time::Instant::now() >= end {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Params of one of the real MCP servers that `tests/servers` pins.
+pub mod servers {
+    use serde_json::Value;
+    use serde_json::json;
+
+    use crate::root;
+
+    /// A server of npm, by its package and the path of its program in it.
+    fn npm(path: &str, args: &[&str]) -> Value {
+        let script = root()
+            .join("tests/servers/node_modules/@modelcontextprotocol")
+            .join(path);
+        assert!(
+            script.exists(),
+            "{} is missing: run `cargo xtask test setup`",
+            script.display()
+        );
+        let mut all = vec![script.to_string_lossy().into_owned()];
+        all.extend(args.iter().map(|&arg| arg.to_owned()));
+        json!({ "type": "StdioServerParams", "command": "node", "args": all })
+    }
+
+    /// A server of PyPI, by the name of its program.
+    fn pypi(program: &str, args: &[&str]) -> Value {
+        let program = root().join("tests/.venv/bin").join(program);
+        assert!(
+            program.exists(),
+            "{} is missing: run `cargo xtask test setup`",
+            program.display()
+        );
+        json!({ "type": "StdioServerParams", "command": program, "args": args })
+    }
+
+    /// The reference server that uses every feature of MCP.
+    pub fn everything() -> Value {
+        npm("server-everything/dist/index.js", &["stdio"])
+    }
+
+    /// Files below a folder.
+    pub fn filesystem(folder: &str) -> Value {
+        npm("server-filesystem/dist/index.js", &[folder])
+    }
+
+    /// A knowledge graph in a file.
+    pub fn memory(file: &str) -> Value {
+        let mut params = npm("server-memory/dist/index.js", &[]);
+        params["env"] = json!({ "MEMORY_FILE_PATH": file });
+        params
+    }
+
+    /// A SQLite database.
+    pub fn sqlite(file: &str) -> Value {
+        pypi("mcp-server-sqlite", &["--db-path", file])
+    }
+
+    /// The time of day.
+    pub fn time() -> Value {
+        pypi("mcp-server-time", &[])
+    }
+
+    /// The server that is part of the bridge.
+    pub fn demo() -> Value {
+        json!({ "type": "named", "server": "demo" })
+    }
+
+    /// A shell script as a server.
+    pub fn shell(script: &str) -> Value {
+        json!({ "type": "StdioServerParams", "command": "/bin/sh", "args": ["-c", script] })
+    }
+}

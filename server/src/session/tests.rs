@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::PollSender;
 
 use super::*;
+use crate::policy::approved_for_tests;
 
 /// The bridge's end of a socket made of two queues.
 struct FakeSocket {
@@ -71,7 +72,7 @@ fn opening(dialect: DialectName) -> Opening {
     Opening {
         id: "sid".to_owned(),
         principal: "token".into(),
-        approved: Approved::for_tests(params, "server"),
+        approved: approved_for_tests(params, "server"),
         dialect,
         profile: Profile {
             capabilities: to_raw_value(&json!({})).unwrap(),
