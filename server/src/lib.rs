@@ -3,4 +3,6 @@
 pub mod catalogue;
 pub mod config;
 pub mod policy;
+#[cfg(unix)]
+pub mod supervise;
 pub mod upstream;
