@@ -24,5 +24,7 @@ pub mod policy;
 pub mod serve;
 pub mod session;
 pub mod sessions;
+#[cfg(unix)]
+pub mod supervise;
 pub mod tickets;
 pub mod upstream;

@@ -39,7 +39,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the bridge and its playground.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Be a small MCP server on standard input and output, to try things with.
     Demo,
 }
@@ -150,17 +150,15 @@ async fn bind(config: Config) -> Result<Bound, ConfigError> {
     let address = config.listen;
     Bound::bind(config).await.map_err(|error| {
         let (ip, port) = (address.ip(), address.port());
-        ConfigError::new(match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                format!("Port {port} on {ip} is in use; stop the other program or choose another with --listen.")
-            }
-            io::ErrorKind::PermissionDenied => {
-                format!("Port {port} needs privileges this user does not have; choose one above 1023 with --listen.")
-            }
-            io::ErrorKind::AddrNotAvailable => {
-                format!("{ip} is not an address of this machine; choose another with --listen.")
-            }
-            _ => format!("The bridge cannot listen on {address}: {error}."),
+        let kind = error.kind();
+        ConfigError::new(if kind == io::ErrorKind::AddrInUse {
+            format!("Port {port} on {ip} is in use; stop the other program or choose another with --listen.")
+        } else if kind == io::ErrorKind::PermissionDenied {
+            format!("Port {port} needs privileges this user does not have; choose one above 1023 with --listen.")
+        } else if kind == io::ErrorKind::AddrNotAvailable {
+            format!("{ip} is not an address of this machine; choose another with --listen.")
+        } else {
+            format!("The bridge cannot listen on {address}: {error}.")
         })
     })
 }

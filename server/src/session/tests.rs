@@ -153,7 +153,9 @@ impl Stage {
     async fn hear_text(&mut self) -> String {
         match self.hear().await {
             Frame::Text(text) => text,
-            other => panic!("not text: {other:?}"),
+            other @ (Frame::Binary(_) | Frame::Ping(_) | Frame::Pong(_) | Frame::Close(_)) => {
+                panic!("not text: {other:?}")
+            }
         }
     }
 

@@ -83,9 +83,14 @@ fn a_ticket_is_bound_to_session_params_origin_and_time() {
     let (shown, ticket) = (visible(&issued), issued.ticket.clone().unwrap());
     let other = shown.replace("\"c\"", "\"rm\"");
     let late = now + TimeDelta::seconds(61);
+    let middle = ticket.len() / 2;
+    let other_letter = if ticket[middle..].starts_with('A') {
+        "B"
+    } else {
+        "A"
+    };
     let mut flipped = ticket.clone();
-    let last = if flipped.ends_with('A') { 'B' } else { 'A' };
-    flipped.replace_range(flipped.len() - 2..flipped.len() - 1, &last.to_string());
+    flipped.replace_range(middle..=middle, other_letter);
     for (session, visible, ticket, origin, at) in [
         ("other", shown.as_str(), ticket.as_str(), "http://a", now),
         ("id", other.as_str(), &ticket, "http://a", now),
