@@ -1,0 +1,31 @@
+import { Connect } from "./panels/Connect";
+import { Header } from "./panels/Header";
+import { Starting } from "./panels/Starting";
+import { Workspace } from "./panels/Workspace";
+import { SessionProvider, useOwnedSession, useView } from "./session/useSession";
+
+export function App() {
+  const session = useOwnedSession();
+  return (
+    <SessionProvider value={session}>
+      <Header />
+      <Body />
+    </SessionProvider>
+  );
+}
+
+function Body() {
+  const phase = useView((view) => view.phase);
+  const hasServer = useView((view) => view.server !== null);
+  const target = useView((view) => view.target);
+  switch (phase) {
+    case "idle":
+      return <Connect />;
+    case "connecting":
+    case "starting":
+      return <Starting />;
+    case "ready":
+    case "closed":
+      return hasServer ? <Workspace key={target?.label} /> : <Connect />;
+  }
+}

@@ -1,0 +1,109 @@
+import { Badge, Button, Card, Group, Loader, Stack, Text, Title } from "@mantine/core";
+import type { CatalogueEntry } from "footbridge";
+import { ErrorBanner } from "../content/ErrorBanner";
+import { useSession, useView } from "../session/useSession";
+import { describeTarget } from "../session/target";
+import { OwnServer } from "./OwnServer";
+import { TokenPrompt } from "./TokenPrompt";
+
+/** The choice of a server: the bridge's catalogue, or one's own. */
+export function Connect() {
+  const session = useSession();
+  const failure = useView((view) => view.failure);
+  const target = useView((view) => view.target);
+  const needsToken = useView((view) => view.needsToken);
+  return (
+    <main className="fb-page">
+      <Stack gap="lg">
+        {needsToken ? (
+          <TokenPrompt />
+        ) : (
+          failure !== null && (
+            <Stack gap="xs">
+              <ErrorBanner error={failure} title={`Could not connect to ${target?.label ?? "the server"}`} onClose={() => session.dismissFailure()} />
+              {target !== null && (
+                <Group gap="xs">
+                  <Button size="compact-sm" onClick={() => void session.connect(target)}>
+                    Try again
+                  </Button>
+                  <Text size="xs" c="dimmed" className="fb-break">
+                    {describeTarget(target)}
+                  </Text>
+                </Group>
+              )}
+            </Stack>
+          )
+        )}
+        <Catalogue />
+        <OwnServer />
+      </Stack>
+    </main>
+  );
+}
+
+function Catalogue() {
+  const session = useSession();
+  const { status, entries, error } = useView((view) => view.catalogue);
+  const needsToken = useView((view) => view.needsToken);
+  const sorted = entries.toSorted((a, b) => Number(b.name === "demo") - Number(a.name === "demo"));
+  return (
+    <section aria-labelledby="catalogue-title">
+      <Title order={2} size="h4" id="catalogue-title">
+        Servers
+      </Title>
+      <Text size="sm" c="dimmed" mb="sm">
+        MCP servers this bridge knows by name.
+      </Text>
+      {status === "loading" && entries.length === 0 && <Loader size="sm" aria-label="Loading the catalogue" />}
+      {status === "failed" && !needsToken && (
+        <Stack gap="xs" align="flex-start">
+          <ErrorBanner error={error} title="The bridge's catalogue could not be read" />
+          <Button size="compact-sm" variant="default" onClick={() => void session.loadCatalogue()}>
+            Try again
+          </Button>
+        </Stack>
+      )}
+      {status === "loaded" && entries.length === 0 && (
+        <Text size="sm" c="dimmed">
+          The catalogue is empty. Start the bridge with a servers file, or name your own server below.
+        </Text>
+      )}
+      <div className="fb-cards">
+        {sorted.map((entry) => (
+          <ServerCard key={entry.name} entry={entry} />
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function ServerCard({ entry }: { entry: CatalogueEntry }) {
+  const session = useSession();
+  const label = entry.title ?? entry.name;
+  return (
+    <Card withBorder padding="md" data-testid={`server-card-${entry.name}`}>
+      <Stack gap="xs" h="100%">
+        <Group justify="space-between" wrap="nowrap" gap="xs">
+          <Text fw={600} truncate title={label}>
+            {label}
+          </Text>
+          <Badge size="sm" variant="light" color="gray" tt="none">
+            {entry.transport}
+          </Badge>
+        </Group>
+        <Text size="sm" c="dimmed" className="fb-grow fb-clamp">
+          {entry.description ?? (entry.title === undefined ? "No description." : entry.name)}
+        </Text>
+        <Button
+          fullWidth
+          variant={entry.name === "demo" ? "filled" : "light"}
+          aria-label={`Connect to ${label}`}
+          data-testid={`connect-${entry.name}`}
+          onClick={() => void session.connect({ kind: "catalogue", server: entry.name, label })}
+        >
+          Connect
+        </Button>
+      </Stack>
+    </Card>
+  );
+}
