@@ -13,7 +13,7 @@ if (root === null) throw new Error("index.html has no #root");
 createRoot(root).render(
   <StrictMode>
     {/* The page's policy refuses <style> elements made by scripts, so what Mantine would insert stands in styles.css. */}
-    <MantineProvider theme={theme} defaultColorScheme="auto" withCssVariables={false} withStaticClasses={false}>
+    <MantineProvider theme={theme} defaultColorScheme="auto" withCssVariables={false} withGlobalClasses={false}>
       <App />
     </MantineProvider>
   </StrictMode>,

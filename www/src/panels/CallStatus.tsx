@@ -8,7 +8,7 @@ import { duration } from "./time";
 import type { Call, Progress } from "./useCall";
 
 /** How a call goes, and its result once it is there. */
-export function CallStatus({ call, onCancel, children }: { call: Call; onCancel: () => void; children: (result: JsonObject) => ReactNode }) {
+export function CallStatus({ call, kind, onCancel, children }: { call: Call; kind: "tool" | "resource" | "prompt"; onCancel: () => void; children: (result: JsonObject) => ReactNode }) {
   switch (call.status) {
     case "running":
       return <Running startedAt={call.startedAt} progress={call.progress} onCancel={onCancel} />;
@@ -23,7 +23,7 @@ export function CallStatus({ call, onCancel, children }: { call: Call; onCancel:
     case "answered": {
       const isError = call.result["isError"] === true;
       return (
-        <Stack gap="xs" data-testid="tool-result" data-error={isError} className={isError ? "fb-result fb-result-error" : "fb-result"}>
+        <Stack gap="xs" data-testid={`${kind}-result`} data-error={isError} className={isError ? "fb-result fb-result-error" : "fb-result"}>
           <Group justify="space-between">
             <Group gap="xs">
               <Text size="sm" fw={600}>

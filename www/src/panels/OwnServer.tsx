@@ -56,7 +56,7 @@ export function OwnServer() {
           {kind === "stdio" && (
             <>
               <Textarea
-                label="Command"
+                label="Command line"
                 description="Quoted as in a shell, but no shell runs it. New lines separate words too."
                 placeholder="npx -y @modelcontextprotocol/server-everything"
                 classNames={{ input: "fb-mono" }}

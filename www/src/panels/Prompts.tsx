@@ -85,7 +85,7 @@ function PromptForm({ prompt, calls }: { prompt: Prompt; calls: ReturnType<typeo
         </Button>
       </div>
       {call !== null && (
-        <CallStatus call={call} onCancel={() => calls.cancel(prompt.name)}>
+        <CallStatus call={call} kind="prompt" onCancel={() => calls.cancel(prompt.name)}>
           {(result) => (
             <Stack gap="xs">
               {text(result["description"]) !== null && <Text size="sm">{text(result["description"])}</Text>}

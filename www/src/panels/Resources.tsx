@@ -126,7 +126,7 @@ function Reader({ chosen, calls, onRead }: { chosen: Chosen; calls: ReturnType<t
         </Button>
       </div>
       {call !== null && (
-        <CallStatus call={call} onCancel={() => calls.cancel(uri)}>
+        <CallStatus call={call} kind="resource" onCancel={() => calls.cancel(uri)}>
           {(result) => list(result["contents"]).map((contents, index) => isObject(contents) && <ResourceContents key={index} contents={contents} />)}
         </CallStatus>
       )}

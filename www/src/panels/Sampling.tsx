@@ -29,7 +29,7 @@ export function Sampling({ ask }: { ask: Ask }) {
       )}
       <Textarea label="Answer" description="Sent to the server as the model's answer." required autosize minRows={2} maxRows={12} value={answer} onChange={(event) => setAnswer(event.currentTarget.value)} data-testid="ask-answer" />
       <TextInput label="Model" description="The name the server is told." value={model} onChange={(event) => setModel(event.currentTarget.value)} />
-      <Group gap="xs">
+      <Group gap="xs" className="fb-ask-buttons">
         <Button
           size="sm"
           disabled={answer.trim() === ""}

@@ -100,7 +100,7 @@ export function ToolCall({ tool, draft, onDraft, call, onCall, onCancel }: ToolC
         )}
       </Group>
       {call !== null && (
-        <CallStatus call={call} onCancel={onCancel}>
+        <CallStatus call={call} kind="tool" onCancel={onCancel}>
           {(result) => <ToolResult result={result} />}
         </CallStatus>
       )}
