@@ -6,7 +6,7 @@ import { hasFields, initialValue } from "../forms/schema";
 import { SchemaForm } from "../forms/SchemaForm";
 import { complaints } from "../forms/validator";
 import { isObject, text } from "../session/mcp";
-import type { Ask } from "../session/store";
+import type { Ask } from "../session/view";
 
 /** A server's question to the person: a form, or an address to visit. */
 export function Elicitation({ ask }: { ask: Ask }) {

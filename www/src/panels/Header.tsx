@@ -1,6 +1,6 @@
 import { ActionIcon, Badge, Button, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { Icon } from "../content/Icon";
-import type { Phase } from "../session/store";
+import type { Phase } from "../session/view";
 import { useSession, useView } from "../session/useSession";
 
 const COLORS: Record<Phase, string> = { idle: "gray", connecting: "yellow", starting: "yellow", ready: "teal", closed: "red" };

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { ContentBlock } from "../content/Content";
 import { JsonTree } from "../content/JsonTree";
 import { isObject, list, text } from "../session/mcp";
-import type { Ask } from "../session/store";
+import type { Ask } from "../session/view";
 
 /** A server's wish for a model's answer. There is no model here: the person writes it, or refuses. */
 export function Sampling({ ask }: { ask: Ask }) {
