@@ -3,8 +3,9 @@ import { Alert } from "@mantine/core";
 import Form from "@rjsf/core/lib/components/Form.js";
 import type { RJSFSchema } from "@rjsf/utils";
 import type { JsonObject } from "footbridge";
-import { Component } from "react";
+import { Component, useMemo } from "react";
 import type { ReactNode } from "react";
+import { forForm } from "./schema";
 import { templates } from "./templates";
 import { validator } from "./validator";
 import type { FormValue } from "./validator";
@@ -29,12 +30,13 @@ interface SchemaFormProps {
 
 /** A form made from a JSON Schema. */
 export function SchemaForm({ schema, value, idPrefix, showErrors, onChange }: SchemaFormProps) {
+  const shown = useMemo(() => forForm(schema) as RJSFSchema, [schema]);
   return (
     <Unreadable key={idPrefix}>
       <Form<FormValue, RJSFSchema>
         tagName="div"
         idPrefix={idPrefix}
-        schema={schema as RJSFSchema}
+        schema={shown}
         formData={value}
         validator={validator}
         widgets={widgets}

@@ -23,21 +23,36 @@ export function initialValue(schema: JsonObject): JsonObject {
   }
 }
 
-/** Turns the `enumNames` of MCP elicitation into titled alternatives, which the form library knows. */
-export function withTitledEnums(schema: JsonObject): JsonObject {
-  const { enumNames, ...rest } = schema;
+/** The schema as a form should show it. What is sent is still checked against the server's own. */
+export function forForm(schema: JsonObject): JsonObject {
+  const { enumNames, ...rest } = withoutNull(schema);
   const values = rest["enum"];
   const out: JsonObject = {};
-  for (const [key, value] of Object.entries(rest)) {
-    if (Array.isArray(enumNames) && Array.isArray(values) && key === "enum") {
+  for (const [keyword, value] of Object.entries(rest)) {
+    if (keyword === "enum" && Array.isArray(enumNames) && Array.isArray(values)) {
+      // MCP elicitation names its choices beside the values; the form library knows titled alternatives.
       out["oneOf"] = values.map((item, index) => ({ const: item, title: String(enumNames[index] ?? item) }));
-    } else if ((key === "properties" || key === "$defs" || key === "definitions") && isObject(value)) {
-      out[key] = Object.fromEntries(Object.entries(value).map(([name, item]) => [name, isObject(item) ? withTitledEnums(item) : item]));
+    } else if (MAPS.has(keyword) && isObject(value)) {
+      out[keyword] = Object.fromEntries(Object.entries(value).map(([name, item]) => [name, isObject(item) ? forForm(item) : item]));
     } else {
-      out[key] = key === "items" && isObject(value) ? withTitledEnums(value) : value;
+      out[keyword] = keyword === "items" && isObject(value) ? forForm(value) : value;
     }
   }
   return out;
+}
+
+const MAPS = new Set(["properties", "$defs", "definitions"]);
+
+/** "This or null" becomes "this": a field left empty is not sent, which is what people mean by it. */
+function withoutNull(schema: JsonObject): JsonObject {
+  for (const keyword of ["anyOf", "oneOf"]) {
+    const { [keyword]: alternatives, ...rest } = schema;
+    if (!Array.isArray(alternatives)) continue;
+    const others = alternatives.filter((item) => !(isObject(item) && item["type"] === "null"));
+    const [only] = others;
+    if (others.length < alternatives.length && others.length === 1 && isObject(only)) return { ...only, ...rest };
+  }
+  return schema;
 }
 
 /** Whether a form would have any field. */

@@ -4,10 +4,11 @@ import { ErrorBanner } from "../content/ErrorBanner";
 import { useSession, useView } from "../session/useSession";
 import { describeTarget } from "../session/target";
 import { OwnServer } from "./OwnServer";
+import type { OwnServerDraft } from "./OwnServer";
 import { TokenPrompt } from "./TokenPrompt";
 
 /** The choice of a server: the bridge's catalogue, or one's own. */
-export function Connect() {
+export function Connect({ own, onOwn }: { own: OwnServerDraft; onOwn: (draft: OwnServerDraft) => void }) {
   const session = useSession();
   const failure = useView((view) => view.failure);
   const target = useView((view) => view.target);
@@ -35,7 +36,7 @@ export function Connect() {
           )
         )}
         <Catalogue />
-        <OwnServer />
+        <OwnServer draft={own} onDraft={onOwn} />
       </Stack>
     </main>
   );

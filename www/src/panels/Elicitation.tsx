@@ -2,11 +2,11 @@ import { Alert, Button, Group, Stack, Text } from "@mantine/core";
 import { useMemo, useState } from "react";
 import { SafeLink } from "../content/SafeLink";
 import { linkable } from "../content/url";
-import { hasFields, initialValue, withTitledEnums } from "../forms/schema";
+import { hasFields, initialValue } from "../forms/schema";
 import { SchemaForm } from "../forms/SchemaForm";
 import { complaints } from "../forms/validator";
 import { isObject, text } from "../session/mcp";
-import type { Ask } from "../session/store";
+import type { Ask } from "../session/view";
 
 /** A server's question to the person: a form, or an address to visit. */
 export function Elicitation({ ask }: { ask: Ask }) {
@@ -23,7 +23,7 @@ export function Elicitation({ ask }: { ask: Ask }) {
 
 function Questions({ ask }: { ask: Ask }) {
   const requested = ask.params["requestedSchema"];
-  const schema = useMemo(() => (isObject(requested) ? withTitledEnums(requested) : { type: "object" }), [requested]);
+  const schema = useMemo(() => (isObject(requested) ? requested : { type: "object" }), [requested]);
   const [value, setValue] = useState(() => initialValue(schema));
   const [wasTried, setTried] = useState(false);
   const problems = useMemo(() => complaints(schema, value), [schema, value]);
@@ -64,7 +64,7 @@ function Visit({ ask, address }: { ask: Ask; address: string }) {
 
 function Answers({ ask, onAccept, acceptLabel }: { ask: Ask; onAccept: () => void; acceptLabel: string }) {
   return (
-    <Group gap="xs">
+    <Group gap="xs" className="fb-ask-buttons">
       <Button size="sm" onClick={onAccept} data-testid="ask-accept">
         {acceptLabel}
       </Button>

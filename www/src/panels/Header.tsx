@@ -1,6 +1,6 @@
 import { ActionIcon, Badge, Button, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { Icon } from "../content/Icon";
-import type { Phase } from "../session/store";
+import type { Phase } from "../session/view";
 import { useSession, useView } from "../session/useSession";
 
 const COLORS: Record<Phase, string> = { idle: "gray", connecting: "yellow", starting: "yellow", ready: "teal", closed: "red" };
@@ -15,7 +15,7 @@ export function Header() {
   const name = server?.title ?? server?.name ?? target?.label ?? null;
   const isOpen = phase === "ready" || phase === "closed";
   return (
-    <header className="fb-header">
+    <header className="fb-header" data-server={phase !== "idle" && name !== null}>
       <Group gap="xs" wrap="nowrap" className="fb-brand">
         <span className="fb-logo">
           <Icon name="bridge" size={18} />
@@ -37,11 +37,11 @@ export function Header() {
         )}
       </div>
       <Group gap="xs" wrap="nowrap">
-        <Badge color={COLORS[phase]} variant="light" tt="none" data-testid="state" data-state={phase} role="status">
+        <Badge flex="none" color={COLORS[phase]} variant="light" tt="none" data-testid="state" data-state={phase} role="status">
           {WORDS[phase]}
         </Badge>
         {phase === "ready" && (
-          <Button size="compact-sm" variant="default" onClick={() => session.disconnect()} data-testid="disconnect">
+          <Button size="compact-sm" variant="default" flex="none" onClick={() => session.disconnect()} data-testid="disconnect">
             Disconnect
           </Button>
         )}

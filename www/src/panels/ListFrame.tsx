@@ -2,7 +2,7 @@ import { ActionIcon, Button, Group, Loader, Text, TextInput } from "@mantine/cor
 import type { ReactNode } from "react";
 import { ErrorBanner } from "../content/ErrorBanner";
 import { Icon } from "../content/Icon";
-import type { Listing } from "../session/store";
+import type { Listing } from "../session/view";
 import { useView } from "../session/useSession";
 
 interface ListFrameProps {

@@ -2,7 +2,7 @@ import { Badge, Group, Text } from "@mantine/core";
 import { CopyButton } from "../content/CopyButton";
 import { JsonTree } from "../content/JsonTree";
 import { isObject, text } from "../session/mcp";
-import type { Noted } from "../session/store";
+import type { Noted } from "../session/view";
 import { useSession, useView } from "../session/useSession";
 import { ClearButton } from "./ClearButton";
 import { LogLevel } from "./LogLevel";

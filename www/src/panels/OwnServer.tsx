@@ -1,6 +1,5 @@
 import { Button, Card, Code, Group, NativeSelect, SegmentedControl, Stack, Text, Textarea, TextInput, Title } from "@mantine/core";
 import type { ServerParams } from "footbridge";
-import { useState } from "react";
 import { parseArgv, quoteArgv } from "../forms/argv";
 import { parseMcpServers } from "../forms/mcpServers";
 import { Pairs, pairsToRecord } from "../forms/Pairs";
@@ -12,17 +11,26 @@ type Kind = "stdio" | "http" | "sse" | "json";
 
 type Read = { params: ServerParams; name?: string } | { problem: string | null };
 
+/** What has been filled in, secrets included: it lives in memory only. */
+export interface OwnServerDraft {
+  kind: Kind;
+  line: string;
+  cwd: string;
+  env: Pair[];
+  url: string;
+  headers: Pair[];
+  json: string;
+  /** Which server of the JSON. */
+  chosen: string;
+}
+
+export const EMPTY_DRAFT: OwnServerDraft = { kind: "stdio", line: "", cwd: "", env: [], url: "", headers: [], json: "", chosen: "" };
+
 /** A server of the user's own, by command, by address or from another client's configuration. */
-export function OwnServer() {
+export function OwnServer({ draft, onDraft }: { draft: OwnServerDraft; onDraft: (draft: OwnServerDraft) => void }) {
   const session = useSession();
-  const [kind, setKind] = useState<Kind>("stdio");
-  const [line, setLine] = useState("");
-  const [cwd, setCwd] = useState("");
-  const [env, setEnv] = useState<Pair[]>([]);
-  const [url, setUrl] = useState("");
-  const [headers, setHeaders] = useState<Pair[]>([]);
-  const [json, setJson] = useState("");
-  const [chosen, setChosen] = useState("");
+  const { kind, line, cwd, env, url, headers, json, chosen } = draft;
+  const set = (patch: Partial<OwnServerDraft>): void => onDraft({ ...draft, ...patch });
 
   const read = kind === "stdio" ? readCommand(line, cwd, env) : kind === "json" ? readJson(json, chosen) : readUrl(kind, url, headers);
   const target = "params" in read ? ownTarget(read.params, read.name) : null;
@@ -36,16 +44,21 @@ export function OwnServer() {
       <Text size="sm" c="dimmed" mb="sm">
         The bridge starts the command on its own machine, or reaches the address from there.
       </Text>
-      <Card withBorder padding="md" component="form" onSubmit={(event) => {
-        event.preventDefault();
-        if (target !== null) void session.connect(target);
-      }}>
+      <Card
+        withBorder
+        padding="md"
+        component="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (target !== null) void session.connect(target);
+        }}
+      >
         <Stack gap="sm">
           <SegmentedControl
             className="fb-segments"
             aria-label="Kind of server"
             value={kind}
-            onChange={(value) => setKind(value)}
+            onChange={(value) => set({ kind: value })}
             data={[
               { value: "stdio", label: "Command" },
               { value: "http", label: "HTTP" },
@@ -66,11 +79,11 @@ export function OwnServer() {
                 spellCheck={false}
                 autoCapitalize="off"
                 value={line}
-                onChange={(event) => setLine(event.currentTarget.value)}
+                onChange={(event) => set({ line: event.currentTarget.value })}
                 data-testid="own-command"
               />
-              <TextInput label="Working directory" description="On the bridge's machine. Empty: the bridge's own." classNames={{ input: "fb-mono" }} value={cwd} onChange={(event) => setCwd(event.currentTarget.value)} />
-              <Pairs legend="Environment variables" noun="variable" pairs={env} onChange={setEnv} />
+              <TextInput label="Working directory" description="On the bridge's machine. Empty: the bridge's own." classNames={{ input: "fb-mono" }} value={cwd} onChange={(event) => set({ cwd: event.currentTarget.value })} />
+              <Pairs legend="Environment variables" noun="variable" pairs={env} onChange={(env) => set({ env })} />
             </>
           )}
           {(kind === "http" || kind === "sse") && (
@@ -80,10 +93,10 @@ export function OwnServer() {
                 description={kind === "http" ? "Streamable HTTP endpoint." : "The event stream of an older server (HTTP+SSE, 2024-11-05)."}
                 placeholder={kind === "http" ? "https://example.com/mcp" : "https://example.com/sse"}
                 value={url}
-                onChange={(event) => setUrl(event.currentTarget.value)}
+                onChange={(event) => set({ url: event.currentTarget.value })}
                 data-testid="own-url"
               />
-              <Pairs legend="Headers" noun="header" pairs={headers} onChange={setHeaders} />
+              <Pairs legend="Headers" noun="header" pairs={headers} onChange={(headers) => set({ headers })} />
             </>
           )}
           {kind === "json" && (
@@ -98,11 +111,11 @@ export function OwnServer() {
                 maxRows={16}
                 spellCheck={false}
                 value={json}
-                onChange={(event) => setJson(event.currentTarget.value)}
+                onChange={(event) => set({ json: event.currentTarget.value })}
                 data-testid="own-json"
               />
               {parsed?.ok === true && parsed.servers.length > 1 && (
-                <NativeSelect label="Server" data={parsed.servers.map(({ name }) => name)} value={chosen} onChange={(event) => setChosen(event.currentTarget.value)} />
+                <NativeSelect label="Server" data={parsed.servers.map(({ name }) => name)} value={chosen} onChange={(event) => set({ chosen: event.currentTarget.value })} />
               )}
             </>
           )}

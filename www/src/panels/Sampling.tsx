@@ -4,7 +4,7 @@ import { useState } from "react";
 import { ContentBlock } from "../content/Content";
 import { JsonTree } from "../content/JsonTree";
 import { isObject, list, text } from "../session/mcp";
-import type { Ask } from "../session/store";
+import type { Ask } from "../session/view";
 
 /** A server's wish for a model's answer. There is no model here: the person writes it, or refuses. */
 export function Sampling({ ask }: { ask: Ask }) {
@@ -29,7 +29,7 @@ export function Sampling({ ask }: { ask: Ask }) {
       )}
       <Textarea label="Answer" description="Sent to the server as the model's answer." required autosize minRows={2} maxRows={12} value={answer} onChange={(event) => setAnswer(event.currentTarget.value)} data-testid="ask-answer" />
       <TextInput label="Model" description="The name the server is told." value={model} onChange={(event) => setModel(event.currentTarget.value)} />
-      <Group gap="xs">
+      <Group gap="xs" className="fb-ask-buttons">
         <Button
           size="sm"
           disabled={answer.trim() === ""}

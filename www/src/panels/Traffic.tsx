@@ -1,6 +1,6 @@
 import { Group, NativeSelect, Text, TextInput } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef, useState } from "react";
+import { useLayoutEffect, useMemo, useRef, useState } from "react";
 import { CopyButton } from "../content/CopyButton";
 import { Icon } from "../content/Icon";
 import { LongText } from "../content/LongText";
@@ -39,10 +39,17 @@ export function Traffic() {
     getItemKey: (index) => shown[index]?.seq ?? index,
     overscan: 12,
   });
+  // Follows the newest frame, until the reader scrolls up or opens one.
+  const isFollowing = useRef(true);
+  const lastTop = useRef(0);
+  useLayoutEffect(() => {
+    if (isFollowing.current && shown.length > 0) virtualizer.scrollToIndex(shown.length - 1, { align: "end" });
+  }, [shown, virtualizer]);
   const toggle = (seq: number): void => {
     const next = new Set(opened);
     if (!next.delete(seq)) next.add(seq);
     setOpened(next);
+    isFollowing.current = false;
   };
   return (
     <div className="fb-panel">
@@ -57,7 +64,19 @@ export function Traffic() {
       {shown.length === 0 ? (
         <Text className="fb-empty">{frames.length === 0 ? "No frame yet." : "Nothing matches."}</Text>
       ) : (
-        <div ref={scroller} className="fb-scroll fb-frames" tabIndex={0} role="region" aria-label="Frames">
+        <div
+          ref={scroller}
+          className="fb-scroll fb-frames"
+          tabIndex={0}
+          role="region"
+          aria-label="Frames"
+          onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
+            // Frames may arrive between a scroll and its event, so distance from the end alone says nothing.
+            if (scrollTop < lastTop.current) isFollowing.current = false;
+            if (scrollTop + clientHeight >= scrollHeight - 8) isFollowing.current = true;
+            lastTop.current = scrollTop;
+          }}
+        >
           <div className="fb-frames-inner" style={{ height: virtualizer.getTotalSize() }}>
             {virtualizer.getVirtualItems().map((item) => {
               const row = shown[item.index];

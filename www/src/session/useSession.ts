@@ -3,7 +3,7 @@
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import { takeTokenFromAddress } from "./bridge";
 import { SessionStore } from "./store";
-import type { View } from "./store";
+import type { View } from "./view";
 
 const SessionContext = createContext<SessionStore | null>(null);
 
