@@ -17,7 +17,6 @@ use crate::http::refuse;
 /// The build of `www`; empty when it has not been built.
 #[derive(RustEmbed)]
 #[folder = "../www/dist"]
-#[allow_missing = true]
 struct Files;
 
 /// `'wasm-unsafe-eval'` is what compiling the client's WebAssembly needs; `ws:` and `wss:` because older browsers
