@@ -59,7 +59,8 @@ test("progress is shown while a tool runs, and the call can be cancelled", async
   await page.getByTestId("tool-long_task").click();
   await page.getByLabel(/steps/i).first().fill("50");
   await page.getByTestId("call-tool").click();
-  await page.getByTestId("call-progress").getByText(/Step \d+ of 50/).waitFor();
+  await page.getByText(/Step \d+ of 50/).first().waitFor();
+  await page.getByTestId("call-progress").waitFor();
   await page.screenshot({ path: `${screenshots}progress-light.png` });
   await page.getByTestId("cancel-call").click();
   await page.getByText(/cancelled|aborted/i).first().waitFor();

@@ -1,0 +1,137 @@
+//! `cargo xtask test`: every check and test, step by step.
+
+use std::time::Duration;
+use std::time::SystemTime;
+
+use crate::run::cargo;
+use crate::run::program;
+use crate::run::run;
+use crate::run::say;
+use crate::setup;
+use crate::wasm;
+
+/// A name and what it does.
+type Step = (&'static str, fn() -> Result<(), String>);
+
+/// In this order: what is quick first, what others need before them.
+const STEPS: [Step; 9] = [
+    ("setup", install),
+    ("fmt", || run(cargo(&["fmt", "--all", "--check"]))),
+    ("page", build_page),
+    ("lint", lint),
+    ("lint-wasm", lint_wasm),
+    ("docs", docs),
+    ("rust", rust),
+    ("npm", npm),
+    ("browser", browser),
+];
+
+pub(crate) fn test(wanted: &[String]) -> Result<(), String> {
+    if let Some(unknown) = wanted
+        .iter()
+        .find(|name| !STEPS.iter().any(|(step, _)| step == name))
+    {
+        let known: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
+        return Err(format!(
+            "there is no step {unknown}; the steps are {}",
+            known.join(", ")
+        ));
+    }
+    let mut failed = Vec::new();
+    let mut n_passed = 0;
+    for (name, step) in STEPS
+        .iter()
+        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name))
+    {
+        say(&format!("── {name}"));
+        let begun = SystemTime::now();
+        let outcome = step();
+        let seconds = begun.elapsed().unwrap_or(Duration::ZERO).as_secs();
+        match outcome {
+            Ok(()) => {
+                n_passed += 1;
+                say(&format!("── {name} passed in {seconds} s"));
+            }
+            Err(problem) => {
+                say(&format!("── {name} FAILED in {seconds} s: {problem}"));
+                failed.push(*name);
+            }
+        }
+    }
+    report(n_passed, failed.len());
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("failed: {}", failed.join(", ")))
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the one line that is the result")]
+fn report(n_passed: usize, n_failed: usize) {
+    println!("{n_passed} passed, {n_failed} failed");
+}
+
+fn install() -> Result<(), String> {
+    setup::rust()?;
+    for folder in [
+        "client-wasm",
+        "www",
+        "tests/servers",
+        "tests/js",
+        "tests/browser",
+    ] {
+        // The page's packages include ours, whose own must be there first.
+        setup::npm(folder)?;
+    }
+    setup::python()?;
+    setup::chromium()
+}
+
+/// The npm package, then the page with its type check and unit tests.
+fn build_page() -> Result<(), String> {
+    setup::page()?;
+    run(program("npm", &["run", "--silent", "typecheck"], "www"))?;
+    run(program("npm", &["test", "--silent"], "www"))
+}
+
+fn lint() -> Result<(), String> {
+    run(cargo(&[
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn lint_wasm() -> Result<(), String> {
+    run(cargo(&["lint-wasm", "--quiet"]))
+}
+
+fn docs() -> Result<(), String> {
+    let mut doc = cargo(&["doc", "--quiet", "--workspace", "--no-deps"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    run(doc)
+}
+
+fn rust() -> Result<(), String> {
+    setup::server()?;
+    run(cargo(&["test", "--workspace", "--no-fail-fast"]))
+}
+
+/// The package as npm ships it, in Node.js and in the TypeScript compiler.
+fn npm() -> Result<(), String> {
+    wasm::build()?;
+    setup::npm("tests/js")?;
+    setup::server()?;
+    run(program("npm", &["test", "--silent"], "tests/js"))
+}
+
+fn browser() -> Result<(), String> {
+    setup::page()?;
+    setup::npm("tests/browser")?;
+    setup::server()?;
+    run(program("npm", &["test", "--silent"], "tests/browser"))
+}
