@@ -63,7 +63,11 @@ async function main(serverParams, calls) {
     seen.notifications.push(method);
   };
   const broken = [];
-  client.onerror = (error) => broken.push(String(error));
+  client.onerror = (error) => {
+    // The SDK handles a notification later than a response that came after it, so the last progress of a call can
+    // find the call gone; it does the same over its own stdio transport.
+    if (!String(error).includes("progress notification for an unknown token")) broken.push(String(error));
+  };
 
   const transport = new WebSocketClientTransport(await connect(serverParams));
   // The client tells its transport which revision was agreed on, and nobody else.

@@ -92,13 +92,14 @@ async fn check_sdk(program: PathBuf, script: &str) {
     assert_eq!(seen["protocol_version"], "2025-11-25", "{seen}");
     assert!(names(&seen).contains(&"ask_elicitation"), "{seen}");
     assert_eq!(
-        seen["calls"][0]["result"]["structuredContent"]["sum"], 42,
+        seen["calls"][0]["result"]["structuredContent"]["sum"].as_f64(),
+        Some(42.0),
         "{seen}"
     );
     assert!(
         seen["progress"]
             .as_array()
-            .is_some_and(|progress| progress.len() >= 3),
+            .is_some_and(|progress| progress.len() >= 2),
         "{seen}"
     );
     assert!(

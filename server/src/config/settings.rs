@@ -93,7 +93,7 @@ pub struct Settings {
     #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     pub allow_commands: Option<bool>,
 
-    /// Let pages of this origin (scheme://host[:port]) use the bridge; may be repeated, and a variable separates by commas. [default: none]
+    /// Let pages of this origin (scheme, host and port) use the bridge; may be repeated, and a variable separates by commas. [default: none]
     #[arg(
         long,
         env = "FOOTBRIDGE_ALLOW_ORIGIN",
