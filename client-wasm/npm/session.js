@@ -1,0 +1,215 @@
+import { FootbridgeError, faultOf, misuse, textOf } from "./error.js";
+
+/** Lets an `AbortSignal` call `abort`; gives back how to stop that. */
+function onAbort(signal, abort) {
+  if (signal?.aborted) abort();
+  else signal?.addEventListener("abort", abort, { once: true });
+  return () => signal?.removeEventListener("abort", abort);
+}
+
+/** A listener's own failure must reach the console, and nobody else. */
+function call(listener, value) {
+  try {
+    listener(value);
+  } catch (error) {
+    if (typeof reportError === "function") reportError(error);
+    else console.error(error);
+  }
+}
+
+/** Where the bridge is, for the core. */
+export function placeOf({ url, token }) {
+  if (url !== undefined && typeof url !== "string") throw misuse("`url` must be a string");
+  if (token !== undefined && typeof token !== "string") throw misuse("`token` must be a string");
+  return JSON.stringify({ url, token, page: globalThis.location?.href });
+}
+
+/** One MCP session. What it does is decided in the core; here it takes the shape of JavaScript. */
+export class Session {
+  #core;
+  #connection;
+  #place;
+  #info = {};
+  #state = "connecting";
+  #listeners = new Map();
+  #handlers = new Map();
+  #asked = new Map();
+  #opened = Promise.withResolvers();
+  #closed = Promise.withResolvers();
+
+  /** Only `connect` makes sessions. */
+  static async open(core, options) {
+    const session = new Session();
+    session.#core = core;
+    session.#place = placeOf(options);
+    session.#connection = new core.Connection(session.#page());
+    return session.#open(options);
+  }
+
+  get id() {
+    return this.#info.session_id;
+  }
+  get state() {
+    return this.#state;
+  }
+  get capabilities() {
+    return this.#info.capabilities ?? {};
+  }
+  get serverInfo() {
+    return this.#info.server_info ?? null;
+  }
+  get protocolVersion() {
+    return this.#info.protocol_version;
+  }
+  get instructions() {
+    return this.#info.instructions ?? null;
+  }
+  get transport() {
+    return this.#info.transport;
+  }
+
+  request(method, params, options = {}) {
+    const { signal, timeout, onProgress } = options;
+    return new Promise((resolve, reject) => {
+      const text = textOf(params, "params");
+      if (signal?.aborted) {
+        const message = `${method} was aborted`;
+        throw new FootbridgeError({ message, code: "aborted", side: "browser" });
+      }
+      let forget = () => {};
+      const caller = {
+        onResult(result) {
+          forget();
+          resolve(JSON.parse(result));
+        },
+        onFault(fault) {
+          forget();
+          reject(faultOf(fault));
+        },
+        onProgress(params) {
+          const { progressToken, ...progress } = JSON.parse(params);
+          call(onProgress, progress);
+        },
+      };
+      const wanted = typeof onProgress === "function";
+      const id = this.#connection.request(String(method), text, timeout, wanted, caller);
+      forget = onAbort(signal, () => this.#connection.cancel(id));
+    });
+  }
+
+  notify(method, params) {
+    const text = textOf(params, "params");
+    try {
+      this.#connection.notify(String(method), text);
+    } catch (fault) {
+      throw faultOf(fault);
+    }
+  }
+
+  onRequest(method, handler) {
+    if (handler) this.#handlers.set(method, handler);
+    else this.#handlers.delete(method);
+    this.#connection.answerMethod(method, Boolean(handler));
+  }
+
+  on(event, listener) {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    // Wrapped, so that a function that listens twice is two listeners.
+    const entry = (value) => listener(value);
+    listeners.add(entry);
+    this.#want(event);
+    return () => {
+      listeners.delete(entry);
+      this.#want(event);
+    };
+  }
+
+  async status({ signal } = {}) {
+    try {
+      return JSON.parse(await this.#core.status(this.#place, this.id, signal));
+    } catch (fault) {
+      throw faultOf(fault);
+    }
+  }
+
+  async close() {
+    this.#connection.close();
+    await this.#closed.promise;
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
+    await this.close();
+  }
+
+  async #open({ server, inputs, params, capabilities, clientInfo, timeout, ...rest }) {
+    const { handlers = {}, onState, onStderr, onFrame, signal } = rest;
+    const options = { server, inputs, params, capabilities, clientInfo };
+    const text = textOf(options, "the options of connect");
+    for (const [method, handler] of Object.entries(handlers)) this.onRequest(method, handler);
+    if (onState) this.on("state", onState);
+    if (onStderr) this.on("stderr", onStderr);
+    if (onFrame) this.on("frame", onFrame);
+    this.#connection.open(this.#place, text, timeout);
+    const forget = onAbort(signal, () => this.#connection.close());
+    try {
+      await this.#opened.promise;
+    } finally {
+      forget();
+    }
+    return this;
+  }
+
+  /** The core sends stderr lines and frames only while someone listens. */
+  #want(event) {
+    const wanted = this.#listeners.get(event).size > 0;
+    if (event === "stderr") this.#connection.wantStderr(wanted);
+    if (event === "frame") this.#connection.wantFrames(wanted);
+  }
+
+  #emit(event, value) {
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) call(listener, value);
+  }
+
+  /** What the core calls. Nothing here may throw. */
+  #page() {
+    return {
+      onState: (state) => {
+        this.#state = state;
+        this.#emit("state", state);
+      },
+      onReady: (initialized) => {
+        this.#info = JSON.parse(initialized);
+        this.#opened.resolve();
+      },
+      onAsk: (ask, method, params) => void this.#answer(ask, method, params),
+      onWithdraw: (ask) => this.#asked.get(ask)?.abort(),
+      onNotification: (method, params) => {
+        this.#emit("notification", { method, params: JSON.parse(params) });
+      },
+      onStderr: (line) => this.#emit("stderr", line),
+      onFrame: (direction, text) => this.#emit("frame", { direction, text, time: Date.now() }),
+      onClosed: (code, reason, fault) => {
+        const error = fault && faultOf(fault);
+        this.#opened.reject(error);
+        this.#emit("close", error ? { code, reason, error } : { code, reason });
+        this.#closed.resolve();
+      },
+    };
+  }
+
+  async #answer(ask, method, params) {
+    const withdrawn = new AbortController();
+    this.#asked.set(ask, withdrawn);
+    try {
+      const handler = this.#handlers.get(method);
+      const result = await handler(JSON.parse(params), { method, signal: withdrawn.signal });
+      this.#connection.answer(ask, JSON.stringify(result) ?? "");
+    } catch (error) {
+      const code = Number.isInteger(error?.rpcCode) ? error.rpcCode : -32603;
+      this.#connection.refuse(ask, code, String(error?.message ?? error));
+    } finally {
+      this.#asked.delete(ask);
+    }
+  }
+}

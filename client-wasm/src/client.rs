@@ -1,0 +1,583 @@
+//! What a session does about calls, frames and the passing of time.
+//! Owns the ids, the calls in flight, the server's open requests and the session's state.
+//! Never touches a socket, a clock or JavaScript: it takes events and gives effects.
+
+use std::time::Duration;
+
+use crate::fault::{Fault, Side};
+use crate::frame::{self, Control, Frame};
+
+/// How long a socket may take to close before the session counts as closed without it.
+const CLOSING: Duration = Duration::from_secs(3);
+
+/// What the client asks of the world, in order.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Put a frame on the socket.
+    Send(String),
+    /// The session's state changed.
+    State(State),
+    /// The MCP server is ready; the text is the whole `initialized` frame.
+    Ready(String),
+    /// A call succeeded; the text is its result.
+    Resolve { call: u64, result: String },
+    /// A call failed.
+    Reject { call: u64, fault: Fault },
+    /// A call made progress; the text is the notification's params.
+    Progress { call: u64, params: String },
+    /// The MCP server asks for something this page answers.
+    Ask {
+        ask: u64,
+        method: String,
+        params: String,
+    },
+    /// The MCP server, or the end of the session, withdrew what it asked.
+    Withdraw { ask: u64 },
+    /// The MCP server tells something.
+    Notification { method: String, params: String },
+    /// A line of the server process's standard error.
+    Stderr(String),
+    /// Report back when so much time has passed.
+    StartTimer(Timer, Duration),
+    /// That report is no longer wanted.
+    StopTimer(Timer),
+    /// Close the socket, or stop trying to open it.
+    CloseSocket,
+    /// The session is over. Nothing follows.
+    Closed {
+        code: u16,
+        reason: String,
+        fault: Option<Fault>,
+    },
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// The MCP server must be ready by then.
+    Ready,
+    /// The socket must be closed by then.
+    Closed,
+    /// This call must have an answer, or progress, by then.
+    Call(u64),
+}
+
+/// The session's state as a program sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Connecting,
+    Starting,
+    Ready,
+    Closed,
+}
+
+impl State {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// A request that a program wants answered.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// JSON text of an object.
+    pub(crate) params: Option<String>,
+    /// How long to wait without an answer or progress.
+    pub(crate) timeout: Option<Duration>,
+    /// Whether the program wants to hear of progress.
+    pub(crate) progress: bool,
+}
+
+/// One session, seen from the page.
+#[derive(Debug)]
+pub(crate) struct Client {
+    phase: Phase,
+    state: State,
+    /// How long the MCP server may take to be ready.
+    timeout: Duration,
+    next_id: u64,
+    /// In the order they were made. Answers mostly come in that order, so the search is short.
+    calls: Vec<Call>,
+    asks: Vec<Ask>,
+    methods: Vec<String>,
+    wants_stderr: bool,
+    /// The bridge's last word, when it was an error: if the socket closes now, this is why.
+    last_error: Option<Fault>,
+    effects: Vec<Effect>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No socket yet.
+    Opening,
+    /// A socket, and no MCP server behind it yet.
+    Waiting,
+    /// The MCP server has been ready.
+    Open,
+    /// We asked the socket to close.
+    Closing,
+    Closed,
+}
+
+#[derive(Debug)]
+struct Call {
+    id: u64,
+    method: String,
+    timeout: Option<Duration>,
+    progress: bool,
+    /// JSON text; present when progress was asked for.
+    token: Option<String>,
+}
+
+#[derive(Debug)]
+struct Ask {
+    number: u64,
+    /// The server's id, as JSON text.
+    id: String,
+    method: String,
+}
+
+impl Client {
+    /// A session that nobody has begun to open.
+    pub(crate) fn new() -> Self {
+        Self {
+            phase: Phase::Opening,
+            state: State::Connecting,
+            timeout: Duration::MAX,
+            next_id: 1,
+            calls: Vec::new(),
+            asks: Vec::new(),
+            methods: Vec::new(),
+            wants_stderr: false,
+            last_error: None,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Someone begins to open the session, which must be ready within `timeout`.
+    pub(crate) fn open(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+        self.effects.push(Effect::State(State::Connecting));
+        self.effects.push(Effect::StartTimer(Timer::Ready, timeout));
+    }
+
+    /// What is to be done since the last time this was asked.
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Whether a socket should still be opened.
+    pub(crate) fn wants_socket(&self) -> bool {
+        self.phase == Phase::Opening
+    }
+
+    /// The methods this page answers.
+    pub(crate) fn methods(&self) -> &[String] {
+        &self.methods
+    }
+
+    /// The socket is open.
+    pub(crate) fn opened(&mut self) {
+        if self.phase == Phase::Opening {
+            self.phase = Phase::Waiting;
+            self.enter(State::Starting);
+            if self.wants_stderr {
+                self.effects.push(Effect::Send(frame::stderr(true)));
+            }
+        }
+    }
+
+    /// The session could not be opened, or is given up before it was ready.
+    pub(crate) fn fail(&mut self, fault: Fault) {
+        match self.phase {
+            Phase::Opening | Phase::Waiting => {
+                self.effects.push(Effect::CloseSocket);
+                self.finish(1000, String::new(), Some(fault));
+            }
+            Phase::Open | Phase::Closing | Phase::Closed => {}
+        }
+    }
+
+    /// A frame arrived.
+    pub(crate) fn frame(&mut self, text: &str) {
+        match self.phase {
+            Phase::Waiting | Phase::Open => {}
+            // What arrives after the end is nobody's.
+            Phase::Opening | Phase::Closing | Phase::Closed => return,
+        }
+        let frame = Frame::decode(text);
+        if !matches!(frame, Frame::Control(Control::Closing)) {
+            self.last_error = None;
+        }
+        match frame {
+            Frame::Control(control) => self.control(control, text),
+            Frame::Request { id, method, params } => self.asked(id, method, params),
+            Frame::Notification { method, params } => self.told(method, params),
+            Frame::Result { id, result } => {
+                if self.forget(id) {
+                    let result = result.to_owned();
+                    self.effects.push(Effect::Resolve { call: id, result });
+                }
+            }
+            Frame::Error { id, error } => {
+                if self.forget(id) {
+                    let fault = Fault::from_rpc(error);
+                    self.effects.push(Effect::Reject { call: id, fault });
+                }
+            }
+            Frame::Other => {}
+        }
+    }
+
+    /// The socket is gone.
+    pub(crate) fn socket_closed(&mut self, code: u16, reason: String) {
+        let fault = match self.phase {
+            Phase::Closing => None,
+            Phase::Opening | Phase::Waiting => {
+                let why = self.last_error.take();
+                Some(why.unwrap_or_else(|| Fault::from_close(code, &reason)))
+            }
+            Phase::Open => {
+                let why = self.last_error.take();
+                why.or_else(|| (code != 1000).then(|| Fault::from_close(code, &reason)))
+            }
+            Phase::Closed => return,
+        };
+        self.finish(code, reason, fault);
+    }
+
+    /// A timer fired.
+    pub(crate) fn expired(&mut self, timer: Timer) {
+        match timer {
+            Timer::Ready => {
+                let waited = self.timeout.as_millis();
+                self.fail(Fault::new(
+                    "timeout",
+                    Side::Browser,
+                    format!("the MCP server was not ready within {waited} ms"),
+                ));
+            }
+            Timer::Closed => {
+                if self.phase == Phase::Closing {
+                    self.finish(1006, String::new(), None);
+                }
+            }
+            Timer::Call(id) => {
+                let Some(call) = self.calls.iter().find(|call| call.id == id) else {
+                    return;
+                };
+                let waited = call.timeout.unwrap_or_default().as_millis();
+                let sentence = format!(
+                    "{} had no answer or progress within {waited} ms",
+                    call.method
+                );
+                self.abandon(id, Fault::new("timeout", Side::Browser, sentence));
+            }
+        }
+    }
+
+    /// Sends a request; its outcome follows as an effect that names the id given back.
+    pub(crate) fn request(&mut self, request: Request) -> u64 {
+        let Request {
+            method,
+            params,
+            timeout,
+            progress,
+        } = request;
+        let id = self.next_id;
+        self.next_id += 1;
+        if let Err(fault) = self.may_send(params.as_deref()) {
+            self.effects.push(Effect::Reject { call: id, fault });
+            return id;
+        }
+        // Without a token nobody tells that a slow call is alive, and the timeout would cut it.
+        let asked = if progress || timeout.is_some() {
+            let Some(asked) = frame::ask_for_progress(params.as_deref(), id) else {
+                let fault = Fault::misuse("`_meta` of the params must be an object");
+                self.effects.push(Effect::Reject { call: id, fault });
+                return id;
+            };
+            Some(asked)
+        } else {
+            None
+        };
+        let (params, token) = match asked {
+            Some((params, token)) => (Some(params), Some(token)),
+            None => (params, None),
+        };
+        self.effects
+            .push(Effect::Send(frame::request(id, &method, params.as_deref())));
+        if let Some(timeout) = timeout {
+            self.effects
+                .push(Effect::StartTimer(Timer::Call(id), timeout));
+        }
+        self.calls.push(Call {
+            id,
+            method,
+            timeout,
+            progress,
+            token,
+        });
+        id
+    }
+
+    /// The program no longer wants the answer to a call.
+    pub(crate) fn cancel(&mut self, id: u64) {
+        if let Some(call) = self.calls.iter().find(|call| call.id == id) {
+            let sentence = format!("{} was aborted", call.method);
+            self.abandon(id, Fault::new("aborted", Side::Browser, sentence));
+        }
+    }
+
+    /// Sends a notification.
+    pub(crate) fn notify(&mut self, method: &str, params: Option<&str>) -> Result<(), Fault> {
+        self.may_send(params)?;
+        self.effects
+            .push(Effect::Send(frame::notification(method, params)));
+        Ok(())
+    }
+
+    /// From now on this page answers `method`, or no longer does.
+    pub(crate) fn answer_method(&mut self, method: &str, answers: bool) {
+        self.methods.retain(|known| known != method);
+        if answers {
+            self.methods.push(method.to_owned());
+        }
+    }
+
+    /// A handler is done: the JSON text of its result, or what it threw.
+    pub(crate) fn answer(&mut self, ask: u64, outcome: Result<&str, (i64, &str)>) {
+        // A withdrawn request gets no answer.
+        let Some(at) = self.asks.iter().position(|it| it.number == ask) else {
+            return;
+        };
+        let Ask { id, method, .. } = self.asks.remove(at);
+        let text = match outcome {
+            Ok(result) if result.starts_with('{') => frame::result(&id, result),
+            Ok(_) => {
+                let message = format!("the handler for {method} gave no object as its result");
+                frame::error(&id, -32603, &message)
+            }
+            Err((code, message)) => frame::error(&id, code, message),
+        };
+        self.effects.push(Effect::Send(text));
+    }
+
+    /// The program wants the server's standard error, or no longer does.
+    pub(crate) fn want_stderr(&mut self, wanted: bool) {
+        if self.wants_stderr != wanted {
+            self.wants_stderr = wanted;
+            if matches!(self.phase, Phase::Waiting | Phase::Open) {
+                self.effects.push(Effect::Send(frame::stderr(wanted)));
+            }
+        }
+    }
+
+    /// The program ends the session.
+    pub(crate) fn close(&mut self) {
+        match self.phase {
+            Phase::Opening | Phase::Waiting => self.fail(Fault::new(
+                "aborted",
+                Side::Browser,
+                "the session was given up before it was ready",
+            )),
+            Phase::Open => {
+                self.phase = Phase::Closing;
+                self.effects.push(Effect::CloseSocket);
+                self.effects
+                    .push(Effect::StartTimer(Timer::Closed, CLOSING));
+                self.settle_all(&closed_by_page());
+            }
+            Phase::Closing | Phase::Closed => {}
+        }
+    }
+
+    fn control(&mut self, control: Control, text: &str) {
+        match control {
+            Control::Starting => self.enter(State::Starting),
+            // Who waits for a first `ready` waits for `initialized`, which says more.
+            Control::Ready if self.phase == Phase::Open => {
+                self.enter(State::Ready);
+            }
+            Control::Ready | Control::Closing => {}
+            Control::Initialized => {
+                if self.phase == Phase::Waiting {
+                    self.effects.push(Effect::StopTimer(Timer::Ready));
+                }
+                self.phase = Phase::Open;
+                self.effects.push(Effect::Ready(text.to_owned()));
+                self.enter(State::Ready);
+            }
+            Control::Stderr(line) => self.effects.push(Effect::Stderr(line)),
+            Control::Error(fault) => {
+                if self.phase == Phase::Waiting {
+                    self.fail(fault);
+                } else {
+                    self.last_error = Some(fault);
+                }
+            }
+        }
+    }
+
+    fn asked(&mut self, id: &str, method: String, params: Option<&str>) {
+        if !self.methods.contains(&method) {
+            let text = if method == "ping" {
+                frame::result(id, "{}")
+            } else {
+                frame::error(id, -32601, &format!("this page does not answer {method}"))
+            };
+            self.effects.push(Effect::Send(text));
+            return;
+        }
+        let ask = self.next_id;
+        self.next_id += 1;
+        self.asks.push(Ask {
+            number: ask,
+            id: id.to_owned(),
+            method: method.clone(),
+        });
+        let params = params.unwrap_or("{}").to_owned();
+        self.effects.push(Effect::Ask {
+            ask,
+            method,
+            params,
+        });
+    }
+
+    fn told(&mut self, method: String, params: Option<&str>) {
+        match method.as_str() {
+            "notifications/progress" if self.progressed(params) => return,
+            "notifications/cancelled" => {
+                if let Some(id) = frame::param(params, "requestId")
+                    && let Some(at) = self.asks.iter().position(|ask| ask.id == id)
+                {
+                    let ask = self.asks.remove(at).number;
+                    self.effects.push(Effect::Withdraw { ask });
+                }
+            }
+            _ => {}
+        }
+        let params = params.unwrap_or("{}").to_owned();
+        self.effects.push(Effect::Notification { method, params });
+    }
+
+    /// Whether the progress was that of a call whose program wants to hear of it.
+    fn progressed(&mut self, params: Option<&str>) -> bool {
+        let Some(token) = frame::param(params, "progressToken") else {
+            return false;
+        };
+        let call = self
+            .calls
+            .iter()
+            .find(|call| call.token.as_deref() == Some(token));
+        let Some(call) = call else {
+            return false;
+        };
+        if let Some(timeout) = call.timeout {
+            self.effects
+                .push(Effect::StartTimer(Timer::Call(call.id), timeout));
+        }
+        if call.progress {
+            let params = params.unwrap_or("{}").to_owned();
+            self.effects.push(Effect::Progress {
+                call: call.id,
+                params,
+            });
+        }
+        call.progress
+    }
+
+    fn may_send(&self, params: Option<&str>) -> Result<(), Fault> {
+        if params.is_some_and(|params| !params.starts_with('{')) {
+            return Err(Fault::misuse("params must be an object"));
+        }
+        match self.phase {
+            Phase::Open => Ok(()),
+            Phase::Opening | Phase::Waiting => Err(Fault::misuse(
+                "the session is not ready yet: wait for connect",
+            )),
+            Phase::Closing | Phase::Closed => Err(closed_by_page()),
+        }
+    }
+
+    /// Ends a call without its answer, and says so to the MCP server.
+    fn abandon(&mut self, id: u64, fault: Fault) {
+        let method = self
+            .calls
+            .iter()
+            .find(|call| call.id == id)
+            .map(|call| call.method.as_str());
+        // MCP forbids to cancel the handshake.
+        if method.is_some_and(|method| method != "initialize") {
+            self.effects
+                .push(Effect::Send(frame::cancelled(id, &fault.message)));
+        }
+        if self.forget(id) {
+            self.effects.push(Effect::Reject { call: id, fault });
+        }
+    }
+
+    /// Whether the call was in flight; it no longer is.
+    fn forget(&mut self, id: u64) -> bool {
+        let Some(at) = self.calls.iter().position(|call| call.id == id) else {
+            return false;
+        };
+        if self.calls.remove(at).timeout.is_some() {
+            self.effects.push(Effect::StopTimer(Timer::Call(id)));
+        }
+        true
+    }
+
+    fn enter(&mut self, state: State) {
+        if self.state != state {
+            self.state = state;
+            self.effects.push(Effect::State(state));
+        }
+    }
+
+    fn settle_all(&mut self, fault: &Fault) {
+        for call in std::mem::take(&mut self.calls) {
+            if call.timeout.is_some() {
+                self.effects.push(Effect::StopTimer(Timer::Call(call.id)));
+            }
+            self.effects.push(Effect::Reject {
+                call: call.id,
+                fault: fault.clone(),
+            });
+        }
+        for ask in std::mem::take(&mut self.asks) {
+            self.effects.push(Effect::Withdraw { ask: ask.number });
+        }
+    }
+
+    fn finish(&mut self, code: u16, reason: String, fault: Option<Fault>) {
+        self.effects.push(match self.phase {
+            Phase::Closing => Effect::StopTimer(Timer::Closed),
+            Phase::Opening | Phase::Waiting | Phase::Open | Phase::Closed => {
+                Effect::StopTimer(Timer::Ready)
+            }
+        });
+        self.phase = Phase::Closed;
+        let unanswered = fault
+            .clone()
+            .unwrap_or_else(|| Fault::from_close(code, &reason));
+        self.settle_all(&unanswered);
+        self.enter(State::Closed);
+        self.effects.push(Effect::Closed {
+            code,
+            reason,
+            fault,
+        });
+    }
+}
+
+fn closed_by_page() -> Fault {
+    Fault::new("socket_closed", Side::Browser, "the session is closed")
+}
+

@@ -1,0 +1,157 @@
+//! What JavaScript calls. Values cross as JSON text: the browser's own parser is the fastest.
+//! Owns the names of these calls, and what a program may leave out; never decides anything.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use wasm_bindgen::prelude::*;
+use web_sys::AbortSignal;
+
+use crate::address::Address;
+use crate::api::Bridge;
+use crate::client::{Client, Request};
+use crate::fault::Fault;
+use crate::json::Members;
+use crate::page::{Caller, Page};
+use crate::task::Task;
+
+/// How long the MCP server may take to be ready, unless the program says otherwise.
+const READY: Duration = Duration::from_secs(90);
+
+/// One session.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Connection(Rc<Task>);
+
+#[wasm_bindgen]
+impl Connection {
+    /// A session that tells `page` everything, once it is opened.
+    #[wasm_bindgen(constructor)]
+    pub fn new(page: Page) -> Self {
+        Self(Task::new(page))
+    }
+
+    /// Begins to open the session. `place` (`url`, `token`, `page`) and `options` are JSON,
+    /// `timeout` is in milliseconds.
+    pub fn open(&self, place: &str, options: &str, timeout: Option<f64>) {
+        self.0
+            .open(bridge(place), options, duration(timeout).unwrap_or(READY));
+    }
+
+    /// Sends a request; `params` is JSON, `timeout` is in milliseconds.
+    /// Gives the id by which it can be cancelled.
+    pub fn request(
+        &self,
+        method: String,
+        params: Option<String>,
+        timeout: Option<f64>,
+        progress: bool,
+        caller: Caller,
+    ) -> f64 {
+        let timeout = duration(timeout);
+        self.0.request(
+            Request {
+                method,
+                params,
+                timeout,
+                progress,
+            },
+            caller,
+        ) as f64
+    }
+
+    /// Gives up a request.
+    pub fn cancel(&self, call: f64) {
+        self.0.with(|client| client.cancel(call as u64));
+    }
+
+    /// Sends a notification; `params` is JSON.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an optional text crosses only when owned"
+    )]
+    pub fn notify(&self, method: &str, params: Option<String>) -> Result<(), JsValue> {
+        self.0.notify(method, params.as_deref()).map_err(thrown)
+    }
+
+    /// Answers a request of the MCP server; `result` is JSON.
+    pub fn answer(&self, ask: f64, result: &str) {
+        self.0.with(|client| client.answer(ask as u64, Ok(result)));
+    }
+
+    /// Refuses a request of the MCP server with a JSON-RPC error.
+    pub fn refuse(&self, ask: f64, code: f64, message: &str) {
+        self.0
+            .with(|client| client.answer(ask as u64, Err((code as i64, message))));
+    }
+
+    /// Says whether the page answers a method.
+    #[wasm_bindgen(js_name = answerMethod)]
+    pub fn answer_method(&self, method: &str, answers: bool) {
+        self.0.with(|client| client.answer_method(method, answers));
+    }
+
+    /// Says whether the page wants the server's standard error.
+    #[wasm_bindgen(js_name = wantStderr)]
+    pub fn want_stderr(&self, wanted: bool) {
+        self.0.with(|client| client.want_stderr(wanted));
+    }
+
+    /// Says whether the page wants to see every frame.
+    #[wasm_bindgen(js_name = wantFrames)]
+    pub fn want_frames(&self, wanted: bool) {
+        self.0.watch(wanted);
+    }
+
+    /// Ends the session, or gives it up while it is being opened.
+    pub fn close(&self) {
+        self.0.with(Client::close);
+    }
+}
+
+/// How a session is; `place` and the answer are JSON.
+#[wasm_bindgen]
+pub async fn status(
+    place: String,
+    session_id: String,
+    signal: Option<AbortSignal>,
+) -> Result<String, JsValue> {
+    let bridge = bridge(&place).map_err(thrown)?;
+    bridge
+        .status(&session_id, signal.as_ref())
+        .await
+        .map_err(thrown)
+}
+
+/// The bridge's catalogue; `place` and the answer are JSON.
+#[wasm_bindgen]
+pub async fn servers(place: String, signal: Option<AbortSignal>) -> Result<String, JsValue> {
+    let bridge = bridge(&place).map_err(thrown)?;
+    bridge.servers(signal.as_ref()).await.map_err(thrown)
+}
+
+/// The bridge at `place`: its `url`, the `token` for it, and the address of the `page`, as JSON.
+fn bridge(place: &str) -> Result<Bridge, Fault> {
+    let place = Members::decode(place);
+    let member = |name| place.as_ref().and_then(|place| place.string(name));
+    let address = Address::parse(member("url").as_deref(), member("page").as_deref())?;
+    Ok(Bridge {
+        address,
+        token: member("token"),
+    })
+}
+
+/// What the package's JavaScript makes a `FootbridgeError` of.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that `map_err` wants"
+)]
+fn thrown(fault: Fault) -> JsValue {
+    JsValue::from_str(&fault.to_json())
+}
+
+/// Milliseconds as JavaScript has them. `None` when there is no limit.
+fn duration(milliseconds: Option<f64>) -> Option<Duration> {
+    let seconds = milliseconds.filter(|it| *it > 0.0)? / 1000.0;
+    Duration::try_from_secs_f64(seconds).ok()
+}

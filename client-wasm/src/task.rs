@@ -1,0 +1,275 @@
+//! The session's one task: it opens the socket, reads it to its end and carries out effects.
+//! Owns the socket's handle, the timers and the callers who wait.
+//! Never decides: every event goes to `Client`, and what it asks for is done in order.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use gloo_timers::callback::Timeout;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::AbortController;
+
+use crate::api::Bridge;
+use crate::client::{Client, Effect, Request, Timer};
+use crate::fault::{Fault, Side};
+use crate::opening;
+use crate::page::{Caller, Page};
+use crate::socket::{Arrival, Handle, Socket};
+
+/// A session that is being opened, open, or over.
+#[derive(Debug)]
+pub(crate) struct Task {
+    client: RefCell<Client>,
+    /// Gone when the session is over, so that JavaScript can collect it.
+    page: RefCell<Option<Page>>,
+    socket: RefCell<Option<Handle>>,
+    /// Stops the `connect` route when nobody waits for it any more.
+    opening: Option<AbortController>,
+    callers: RefCell<Vec<(u64, Caller)>>,
+    timers: RefCell<Vec<(Timer, Timeout)>>,
+    effects: RefCell<VecDeque<Effect>>,
+    performing: Cell<bool>,
+    watched: Cell<bool>,
+}
+
+impl Task {
+    /// A session that nobody has begun to open.
+    pub(crate) fn new(page: Page) -> Rc<Self> {
+        Rc::new(Self {
+            client: RefCell::new(Client::new()),
+            page: RefCell::new(Some(page)),
+            socket: RefCell::new(None),
+            opening: AbortController::new().ok(),
+            callers: RefCell::default(),
+            timers: RefCell::default(),
+            effects: RefCell::default(),
+            performing: Cell::new(false),
+            watched: Cell::new(false),
+        })
+    }
+
+    /// Begins to open the session, which must be ready within `timeout`. The outcome is told to
+    /// the page, a wrong option like any other failure.
+    pub(crate) fn open(
+        self: &Rc<Self>,
+        bridge: Result<Bridge, Fault>,
+        options: &str,
+        timeout: Duration,
+    ) {
+        self.with(|client| client.open(timeout));
+        let plan = bridge.and_then(|bridge| {
+            let body = opening::body(options, self.client.borrow().methods())?;
+            Ok((bridge, body))
+        });
+        let task = Rc::clone(self);
+        spawn_local(async move {
+            let outcome = match plan {
+                Ok((bridge, body)) => task.run(&bridge, &body).await,
+                Err(fault) => Err(fault),
+            };
+            if let Err(fault) = outcome {
+                task.with(|client| client.fail(fault));
+            }
+        });
+    }
+
+    /// Lets the client decide, then does what it asks for.
+    pub(crate) fn with<T>(self: &Rc<Self>, decide: impl FnOnce(&mut Client) -> T) -> T {
+        let decided = {
+            let mut client = self.client.borrow_mut();
+            let decided = decide(&mut client);
+            self.effects.borrow_mut().extend(client.take_effects());
+            decided
+        };
+        // Effects call into JavaScript, which may call back: those effects wait their turn.
+        if !self.performing.replace(true) {
+            loop {
+                let effect = self.effects.borrow_mut().pop_front();
+                let Some(effect) = effect else { break };
+                self.perform(effect);
+            }
+            self.performing.set(false);
+        }
+        decided
+    }
+
+    /// Sends a request, and gives the id by which it can be cancelled.
+    pub(crate) fn request(self: &Rc<Self>, request: Request, caller: Caller) -> u64 {
+        if let Err(fault) = self.has_room() {
+            caller.on_fault(&fault.to_json());
+            return 0;
+        }
+        self.with(|client| {
+            let id = client.request(request);
+            self.callers.borrow_mut().push((id, caller));
+            id
+        })
+    }
+
+    /// Sends a notification.
+    pub(crate) fn notify(self: &Rc<Self>, method: &str, params: Option<&str>) -> Result<(), Fault> {
+        self.has_room()?;
+        self.with(|client| client.notify(method, params))
+    }
+
+    /// Whether the page wants to see every frame.
+    pub(crate) fn watch(&self, watched: bool) {
+        self.watched.set(watched);
+    }
+
+    fn has_room(&self) -> Result<(), Fault> {
+        match &*self.socket.borrow() {
+            Some(socket) if socket.is_congested() => Err(Fault::new(
+                "outbox_full",
+                Side::Browser,
+                "too much waits to be sent to the bridge",
+            )
+            .with_hint("wait for earlier calls before making more")),
+            _ => Ok(()),
+        }
+    }
+
+    async fn run(self: &Rc<Self>, bridge: &Bridge, body: &str) -> Result<(), Fault> {
+        let Some(opening) = &self.opening else {
+            return Err(Fault::new(
+                "internal",
+                Side::Browser,
+                "this environment has no AbortController",
+            ));
+        };
+        let url = bridge.connect(body, &opening.signal()).await?;
+        if !self.client.borrow().wants_socket() {
+            return Ok(());
+        }
+        let mut socket = Socket::connect(&url)?;
+        *self.socket.borrow_mut() = Some(socket.handle());
+        if socket.opened().await {
+            if socket.speaks_native() {
+                self.with(Client::opened);
+            } else {
+                let fault = Fault::not_a_bridge("does not speak footbridge.v1 on its socket");
+                self.with(|client| client.fail(fault));
+            }
+        }
+        loop {
+            match socket.next().await {
+                Arrival::Frame(text) => {
+                    self.show("in", &text);
+                    self.with(|client| client.frame(&text));
+                }
+                Arrival::Closed { code, reason } => {
+                    self.with(|client| client.socket_closed(code, reason));
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn perform(self: &Rc<Self>, effect: Effect) {
+        match effect {
+            Effect::Send(text) => {
+                self.show("out", &text);
+                if let Some(socket) = &*self.socket.borrow() {
+                    socket.send(&text);
+                }
+            }
+            Effect::State(state) => self.tell(|page| page.on_state(state.name())),
+            Effect::Ready(initialized) => self.tell(|page| page.on_ready(&initialized)),
+            Effect::Resolve { call, result } => {
+                if let Some(caller) = self.release(call) {
+                    caller.on_result(&result);
+                }
+            }
+            Effect::Reject { call, fault } => {
+                if let Some(caller) = self.release(call) {
+                    caller.on_fault(&fault.to_json());
+                }
+            }
+            Effect::Progress { call, params } => {
+                // Not borrowed while JavaScript runs: it may make another call.
+                let caller = self
+                    .callers
+                    .borrow()
+                    .iter()
+                    .find(|(id, _)| *id == call)
+                    .cloned();
+                if let Some((_, caller)) = caller {
+                    caller.on_progress(&params);
+                }
+            }
+            Effect::Ask {
+                ask,
+                method,
+                params,
+            } => {
+                self.tell(|page| page.on_ask(ask as f64, &method, &params));
+            }
+            Effect::Withdraw { ask } => self.tell(|page| page.on_withdraw(ask as f64)),
+            Effect::Notification { method, params } => {
+                self.tell(|page| page.on_notification(&method, &params));
+            }
+            Effect::Stderr(line) => self.tell(|page| page.on_stderr(&line)),
+            Effect::StartTimer(timer, after) => self.start_timer(timer, after),
+            Effect::StopTimer(timer) => {
+                self.timers
+                    .borrow_mut()
+                    .retain(|(known, _)| *known != timer);
+            }
+            Effect::CloseSocket => {
+                if let Some(opening) = &self.opening {
+                    opening.abort();
+                }
+                if let Some(socket) = &*self.socket.borrow() {
+                    socket.close();
+                }
+            }
+            Effect::Closed {
+                code,
+                reason,
+                fault,
+            } => {
+                let page = self.page.borrow_mut().take();
+                if let Some(page) = page {
+                    page.on_closed(code, &reason, fault.as_ref().map(Fault::to_json));
+                }
+                self.timers.borrow_mut().clear();
+            }
+        }
+    }
+
+    fn start_timer(self: &Rc<Self>, timer: Timer, after: Duration) {
+        let task = Rc::downgrade(self);
+        // What a timer of the environment can hold at most: 24 days.
+        let after = after.as_millis().min(i32::MAX as u128) as u32;
+        let timeout = Timeout::new(after, move || {
+            if let Some(task) = task.upgrade() {
+                task.with(|client| client.expired(timer));
+            }
+        });
+        let mut timers = self.timers.borrow_mut();
+        // Dropping the earlier one stops it.
+        timers.retain(|(known, _)| *known != timer);
+        timers.push((timer, timeout));
+    }
+
+    fn release(&self, call: u64) -> Option<Caller> {
+        let mut callers = self.callers.borrow_mut();
+        let at = callers.iter().position(|(id, _)| *id == call)?;
+        Some(callers.remove(at).1)
+    }
+
+    fn show(&self, direction: &str, text: &str) {
+        if self.watched.get() {
+            self.tell(|page| page.on_frame(direction, text));
+        }
+    }
+
+    fn tell(&self, word: impl FnOnce(&Page)) {
+        let page = self.page.borrow().clone();
+        if let Some(page) = page {
+            word(&page);
+        }
+    }
+}
