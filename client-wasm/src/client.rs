@@ -581,5 +581,3 @@ fn closed_by_page() -> Fault {
     Fault::new("socket_closed", Side::Browser, "the session is closed")
 }
 
-#[cfg(test)]
-mod tests;
