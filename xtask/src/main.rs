@@ -1,25 +1,29 @@
 //! `cargo xtask`: builds, runs and tests Footbridge.
 
+mod run;
+mod serve;
+mod setup;
+mod test;
 mod wasm;
 
 use std::process::ExitCode;
 
+const USAGE: &str = "usage: cargo xtask serve [--release] [-- flags of `footbridge serve`]
+       cargo xtask test [step…]      every check and test, or only these steps
+       cargo xtask wasm              the npm package's WebAssembly";
+
 fn main() -> ExitCode {
-    let verb = std::env::args().nth(1);
-    let outcome = match verb.as_deref() {
-        Some("wasm") => wasm::build(),
-        _ => Err("usage: cargo xtask wasm".to_owned()),
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.split_first() {
+        Some((verb, rest)) if verb == "serve" => serve::serve(rest),
+        Some((verb, rest)) if verb == "test" => test::test(rest),
+        Some((verb, [])) if verb == "wasm" => wasm::build(),
+        _ => Err(USAGE.to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            #[expect(
-                clippy::print_stderr,
-                reason = "a command line tool says what went wrong"
-            )]
-            {
-                eprintln!("xtask: {message}");
-            }
+            run::complain(&message);
             ExitCode::FAILURE
         }
     }
