@@ -580,4 +580,3 @@ impl Client {
 fn closed_by_page() -> Fault {
     Fault::new("socket_closed", Side::Browser, "the session is closed")
 }
-

@@ -1,0 +1,195 @@
+//! The configuration as its documents describe it and as the program understands it.
+
+use std::path::Path;
+use std::process::Command;
+use std::process::Output;
+
+use footbridge::catalogue::Catalogue;
+use footbridge::config::Limits;
+use footbridge::config::settings::Settings;
+
+const DOCUMENT: &str = include_str!("../../docs/configuration.md");
+
+fn footbridge(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_footbridge"));
+    command.args(args).env("COLUMNS", "400");
+    command.output().expect("the program runs")
+}
+
+/// The cells of a table's row, without their back ticks.
+fn cells(line: &str) -> Vec<String> {
+    line.trim_matches('|')
+        .split('|')
+        .map(|cell| cell.trim().trim_matches('`').to_owned())
+        .collect()
+}
+
+fn rows(heading: &str) -> Vec<Vec<String>> {
+    let section = DOCUMENT
+        .split(&format!("## {heading}\n"))
+        .nth(1)
+        .expect("the section");
+    let section = section.split("\n## ").next().expect("its text");
+    section
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(cells)
+        .collect()
+}
+
+fn block(language: &str) -> &'static str {
+    let after = DOCUMENT
+        .split(&format!("```{language}\n"))
+        .nth(1)
+        .expect("a block");
+    after.split("```").next().expect("its text")
+}
+
+#[test]
+fn the_help_and_the_document_name_the_same_flags_variables_and_defaults() {
+    let help = footbridge(&["serve", "--help"]);
+    let help = String::from_utf8(help.stdout).expect("UTF-8");
+    let entries: Vec<Vec<String>> = help
+        .split("\n      --")
+        .skip(1)
+        .map(|entry| {
+            let name = entry.split([' ', '[', '\n']).next().expect("a name");
+            let bracket = |key: &str| {
+                let after = entry.split(&format!("[{key}: ")).nth(1)?;
+                after
+                    .split(']')
+                    .next()
+                    .map(|value| value.trim_end_matches('=').replace('`', ""))
+            };
+            let default = bracket("default").unwrap_or("none".to_owned());
+            vec![format!("--{name}"), bracket("env").expect(name), default]
+        })
+        .collect();
+    let documented: Vec<Vec<String>> = rows("Settings")
+        .into_iter()
+        .map(|row| vec![row[0].clone(), row[2].clone(), row[3].replace('`', "")])
+        .collect();
+    assert_eq!(entries, documented);
+}
+
+#[test]
+fn every_setting_of_the_document_is_a_key_of_the_file() {
+    for row in rows("Settings").iter().filter(|row| row[1] != "–") {
+        assert_eq!(row[1], row[0].trim_start_matches("--").replace('-', "_"));
+        // A wrong type is a problem of its own; only an unknown key is called one.
+        let text = format!("{} = {{ no = 'setting has a table' }}", row[1]);
+        let problem = Settings::parse(&text, Path::new("f"))
+            .map(|_| ())
+            .expect_err("a wrong type")
+            .to_string();
+        let unknown = Settings::parse("lisen = 'x'", Path::new("f"))
+            .map(|_| ())
+            .expect_err("unknown")
+            .to_string();
+        assert!(
+            unknown.contains("lisen") && unknown.contains("listen"),
+            "{unknown}"
+        );
+        let words = |text: &str| {
+            text.split_whitespace()
+                .skip(2)
+                .take(3)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_ne!(words(&problem), words(&unknown), "{problem}");
+    }
+}
+
+#[test]
+fn the_document_lists_every_limit_with_its_unit_and_default() {
+    let limits = Limits::default().list();
+    let expected: Vec<Vec<String>> = limits
+        .iter()
+        .map(|limit| {
+            vec![
+                limit.name.to_owned(),
+                limit.unit.name().to_owned(),
+                limit.value.to_string(),
+            ]
+        })
+        .collect();
+    let documented: Vec<Vec<String>> = rows("Limits").iter().map(|row| row[..3].to_vec()).collect();
+    assert_eq!(documented, expected);
+}
+
+#[test]
+fn the_examples_of_the_document_are_understood() {
+    let settings =
+        Settings::parse(block("toml"), Path::new("example.toml")).expect("the TOML example");
+    assert_eq!(settings.listen.as_deref(), Some("127.0.0.1:8000"));
+    let catalogue =
+        Catalogue::parse(block("json"), Path::new("/bin/footbridge")).expect("the JSON example");
+    let names: Vec<String> = catalogue
+        .listing()
+        .into_iter()
+        .map(|server| server.name)
+        .collect();
+    assert_eq!(names, ["demo", "files", "time"]);
+}
+
+#[test]
+fn what_is_wrong_is_one_sentence_and_exit_code_2() {
+    let folder =
+        std::env::temp_dir().join(format!("footbridge-configuration-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.to_string_lossy().into_owned()
+    };
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let unknown = file("unknown.toml", "lisen = 'x'");
+    let limit = file("limit.toml", "[limits]\nsesions = 3");
+    let broken = file("broken.json", "{\"mcpServers\":{\"fs\":{\"command\":7}}}");
+    for (args, part) in [
+        (
+            vec!["--config", "/does/not/exist.toml"],
+            "/does/not/exist.toml",
+        ),
+        (vec!["--config", &unknown], "lisen"),
+        (vec!["--config", &limit], "sesions"),
+        (
+            vec!["--servers", "/does/not/exist.json"],
+            "/does/not/exist.json",
+        ),
+        (vec!["--servers", &broken], "mcpServers.fs.command"),
+        (vec!["--listen", "nonsense"], "--listen"),
+        (vec!["--listen", "0.0.0.0:0"], "--public-url"),
+        (vec!["--listen", "0.0.0.0:0", "--no-auth"], "--no-auth"),
+        (
+            vec!["--listen", "0.0.0.0:0", "--allow-commands"],
+            "--allow-commands",
+        ),
+        (vec!["--token", "short"], "16"),
+        (vec!["--listen", &address], "is in use"),
+        (
+            vec!["--allow-origin", "https://a.example/path"],
+            "--allow-origin",
+        ),
+        (vec!["--nonsense"], "--nonsense"),
+    ] {
+        let mut all = vec!["serve"];
+        all.extend(&args);
+        let output = footbridge(&all);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(part), "{args:?}: {said}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[test]
+fn the_program_says_its_version_and_helps() {
+    let version = footbridge(&["--version"]);
+    let said = String::from_utf8_lossy(&version.stdout).trim().to_owned();
+    assert_eq!(said, format!("footbridge {}", env!("CARGO_PKG_VERSION")));
+    assert_eq!(footbridge(&[]).status.code(), Some(2));
+}
