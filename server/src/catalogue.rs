@@ -16,8 +16,6 @@ use serde::de::Visitor;
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::config::error::ConfigError;
-
 /// The named servers an operator offers, in the order of their file.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
@@ -35,14 +33,25 @@ pub struct CatalogueEntry {
     pub params: ServerParams,
 }
 
+/// One sentence that names what is wrong by its path inside the file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CatalogueError(String);
+
+impl CatalogueError {
+    fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}
+
 impl Catalogue {
     /// The built-in server alone; `program` is this binary.
     ///
     /// # Errors
     /// A sentence when the path of the binary is not Unicode.
-    pub fn with_demo(program: &Path) -> Result<Self, ConfigError> {
+    pub fn with_demo(program: &Path) -> Result<Self, CatalogueError> {
         let command = program.to_str().ok_or_else(|| {
-            ConfigError::new(format!(
+            CatalogueError::new(format!(
                 "The path of this program is not Unicode: {}.",
                 program.display()
             ))
@@ -68,14 +77,14 @@ impl Catalogue {
     ///
     /// # Errors
     /// A sentence that names the path inside the file, such as `mcpServers.fs.args[1] must be a string.`
-    pub fn parse(text: &str, program: &Path) -> Result<Self, ConfigError> {
-        let not_json = |error| ConfigError::new(format!("this is not JSON: {error}."));
+    pub fn parse(text: &str, program: &Path) -> Result<Self, CatalogueError> {
+        let not_json = |error| CatalogueError::new(format!("this is not JSON: {error}."));
         let file: Value = serde_json::from_str(text).map_err(not_json)?;
         let member = ["mcpServers", "servers"]
             .into_iter()
             .find(|name| file.get(name).is_some())
             .ok_or_else(|| {
-                ConfigError::new(
+                CatalogueError::new(
                     "this must be a JSON object with a member \"mcpServers\" (or \"servers\").",
                 )
             })?;
@@ -144,7 +153,7 @@ impl CatalogueEntry {
     }
 
     /// Reads one entry; `None` when it is disabled.
-    fn parse(entry: &Value, at: &str) -> Result<Option<Self>, ConfigError> {
+    fn parse(entry: &Value, at: &str) -> Result<Option<Self>, CatalogueError> {
         let members = entry
             .as_object()
             .ok_or_else(|| wrong(at, "must be an object"))?;
@@ -186,7 +195,7 @@ impl CatalogueEntry {
         params.retain(|name, _| known.contains(&name.as_str()));
         params.insert("type".to_owned(), kind.into());
         let params = ServerParams::from_json(&params.into(), at)
-            .map_err(|error| ConfigError::new(format!("{error}.")))?;
+            .map_err(|error| CatalogueError::new(format!("{error}.")))?;
         check(&params, at)?;
         Ok(Some(Self {
             title: text("title")?.map(str::to_owned),
@@ -196,11 +205,11 @@ impl CatalogueEntry {
     }
 }
 
-fn wrong(at: &str, problem: &str) -> ConfigError {
-    ConfigError::new(format!("{at} {problem}."))
+fn wrong(at: &str, problem: &str) -> CatalogueError {
+    CatalogueError::new(format!("{at} {problem}."))
 }
 
-fn check_name(member: &str, name: &str) -> Result<(), ConfigError> {
+fn check_name(member: &str, name: &str) -> Result<(), CatalogueError> {
     let proper = (1..=64).contains(&name.len())
         && name
             .bytes()
@@ -215,7 +224,7 @@ fn check_name(member: &str, name: &str) -> Result<(), ConfigError> {
 }
 
 /// What no system can start or reach.
-fn check(params: &ServerParams, at: &str) -> Result<(), ConfigError> {
+fn check(params: &ServerParams, at: &str) -> Result<(), CatalogueError> {
     let url = match params {
         ServerParams::Stdio(stdio) => {
             let impossible = |name: &&String| name.is_empty() || name.contains(['=', '\0']);

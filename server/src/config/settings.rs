@@ -27,7 +27,6 @@ use crate::config::error::suggestion;
 /// The first line of a field's documentation is its help text. A key in the file is the field's name.
 #[derive(Clone, Debug, Default, Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[command(next_line_help = true)]
 pub struct Settings {
     /// Read settings from this TOML file; flags and variables win over it.
     #[arg(

@@ -78,7 +78,8 @@ impl Startup {
             ConfigError::new(format!("--log {log:?} is not a log filter: {error}."))
         })?;
         let catalogue = match &settings.servers {
-            None => Catalogue::with_demo(&program)?,
+            None => Catalogue::with_demo(&program)
+                .map_err(|error| ConfigError::new(error.to_string()))?,
             Some(path) => {
                 let text = std::fs::read_to_string(path)
                     .map_err(|error| ConfigError::unreadable("--servers", path, &error))?;
