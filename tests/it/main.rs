@@ -6,3 +6,5 @@ mod docs;
 mod programs;
 /// Real MCP servers of npm and PyPI, and the built-in one, used for real.
 mod servers;
+/// The rules that a machine can check.
+mod tidy;
