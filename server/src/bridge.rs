@@ -5,6 +5,7 @@
 
 mod calls;
 mod handshake;
+mod stderr;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use calls::Calls;
 use calls::Refused;
 use handshake::Handshake;
 use handshake::Step;
+use stderr::StderrTail;
 
 pub use handshake::Profile;
 
@@ -114,11 +116,7 @@ impl Bridge {
             },
             calls: Calls::new(limits),
             asked: Asked::new(bounds.answer_timeout),
-            stderr: StderrTail {
-                lines: VecDeque::new(),
-                n_bytes: 0,
-                limit: limits.stderr_bytes,
-            },
+            stderr: StderrTail::new(limits.stderr_bytes),
             stderr_wanted: false,
             ready_by: bounds.ready_by,
             label: label.to_owned(),
@@ -382,8 +380,7 @@ impl Bridge {
         if wanted && !self.stderr_wanted {
             effects.extend(
                 self.stderr
-                    .lines
-                    .iter()
+                    .lines()
                     .map(|line| Effect::ToBrowser(Outbound::Stderr(line.clone()))),
             );
         }
@@ -472,38 +469,6 @@ fn answer(request: &Request, fault: &Fault) -> Effect {
 fn request_id(notification: &Notification) -> Option<rpc::Id> {
     let params = notification.params()?;
     rpc::Id::from_json(&params[rpc::member(params, "requestId")?])
-}
-
-/// The last lines of standard error.
-#[derive(Debug)]
-struct StderrTail {
-    lines: VecDeque<String>,
-    n_bytes: usize,
-    limit: usize,
-}
-
-impl StderrTail {
-    fn push(&mut self, line: String) {
-        self.n_bytes += line.len();
-        self.lines.push_back(line);
-        while self.n_bytes > self.limit {
-            let Some(oldest) = self.lines.pop_front() else {
-                break;
-            };
-            self.n_bytes -= oldest.len();
-        }
-    }
-
-    /// The last of them, short enough for an error.
-    fn tail(&self) -> String {
-        let from = self.lines.len().saturating_sub(20);
-        self.lines
-            .iter()
-            .skip(from)
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join("\n")
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,47 @@
+//! The last lines of an MCP server's standard error, for a browser that asks late and for errors.
+
+use std::collections::VecDeque;
+
+/// The last lines of standard error.
+#[derive(Debug)]
+pub(super) struct StderrTail {
+    lines: VecDeque<String>,
+    n_bytes: usize,
+    limit: usize,
+}
+
+impl StderrTail {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            lines: VecDeque::new(),
+            n_bytes: 0,
+            limit,
+        }
+    }
+
+    pub(super) fn lines(&self) -> impl Iterator<Item = &String> {
+        self.lines.iter()
+    }
+
+    pub(super) fn push(&mut self, line: String) {
+        self.n_bytes += line.len();
+        self.lines.push_back(line);
+        while self.n_bytes > self.limit {
+            let Some(oldest) = self.lines.pop_front() else {
+                break;
+            };
+            self.n_bytes -= oldest.len();
+        }
+    }
+
+    /// The last of them, short enough for an error.
+    pub(super) fn tail(&self) -> String {
+        let from = self.lines.len().saturating_sub(20);
+        self.lines
+            .iter()
+            .skip(from)
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
