@@ -1,6 +1,6 @@
 import * as core from "../pkg/client.js";
-import { FootbridgeError, faultOf } from "./error.js";
-import { Session, placeOf } from "./session.js";
+import { FootbridgeError } from "./error.js";
+import { Session, placeOf, read } from "./session.js";
 
 /** The package's functions, for an environment that finds the WebAssembly with `locate`. */
 export function library(locate) {
@@ -33,21 +33,14 @@ export function library(locate) {
     return Session.open(core, options);
   }
 
-  async function ask(route) {
+  async function status({ sessionId, signal, ...place }) {
     await load();
-    try {
-      return JSON.parse(await route());
-    } catch (fault) {
-      throw faultOf(fault);
-    }
-  }
-
-  function status({ sessionId, signal, ...place }) {
-    return ask(() => core.status(placeOf(place), String(sessionId), signal));
+    return read(core, placeOf(place), String(sessionId), signal);
   }
 
   async function servers({ signal, ...place } = {}) {
-    const catalogue = await ask(() => core.servers(placeOf(place), signal));
+    await load();
+    const catalogue = await read(core, placeOf(place), undefined, signal);
     return catalogue.servers;
   }
 

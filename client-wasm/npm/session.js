@@ -24,6 +24,15 @@ export function placeOf({ url, token }) {
   return JSON.stringify({ url, token, page: globalThis.location?.href });
 }
 
+/** How a session is, or without one the bridge's catalogue. */
+export async function read(core, place, sessionId, signal) {
+  try {
+    return JSON.parse(await core.read(place, sessionId, signal));
+  } catch (fault) {
+    throw faultOf(fault);
+  }
+}
+
 /** One MCP session. What it does is decided in the core; here it takes the shape of JavaScript. */
 export class Session {
   #core;
@@ -125,12 +134,8 @@ export class Session {
     };
   }
 
-  async status({ signal } = {}) {
-    try {
-      return JSON.parse(await this.#core.status(this.#place, this.id, signal));
-    } catch (fault) {
-      throw faultOf(fault);
-    }
+  status({ signal } = {}) {
+    return read(this.#core, this.#place, this.id, signal);
   }
 
   async close() {

@@ -69,7 +69,8 @@ fn absolute(url: &str) -> Result<(String, &str), Fault> {
         ))
     };
     let (scheme, rest) = url
-        .split_once("://")
+        .split_once(':')
+        .and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)))
         .ok_or_else(|| wrong("has no scheme"))?;
     let scheme = match scheme.to_ascii_lowercase().as_str() {
         "http" | "ws" => "http",

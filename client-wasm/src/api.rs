@@ -32,21 +32,17 @@ impl Bridge {
         self.address.socket(&opening::socket_path(&answer)?)
     }
 
-    /// Asks how a session is; the answer is JSON.
-    pub(crate) async fn status(
+    /// Asks how the session is, or without one for the catalogue; the answer is JSON.
+    pub(crate) async fn read(
         &self,
-        session_id: &str,
+        session_id: Option<&str>,
         signal: Option<&AbortSignal>,
     ) -> Result<String, Fault> {
-        let url = self
-            .address
-            .route(&format!("/ws/status/{}", segment(session_id)));
-        self.call("GET", &url, None, signal).await
-    }
-
-    /// Asks for the catalogue; the answer is JSON.
-    pub(crate) async fn servers(&self, signal: Option<&AbortSignal>) -> Result<String, Fault> {
-        self.call("GET", &self.address.route("/servers"), None, signal)
+        let path = match session_id {
+            Some(id) => format!("/ws/status/{}", segment(id)),
+            None => "/servers".to_owned(),
+        };
+        self.call("GET", &self.address.route(&path), None, signal)
             .await
     }
 

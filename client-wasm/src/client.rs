@@ -256,7 +256,7 @@ impl Client {
     pub(crate) fn expired(&mut self, timer: Timer) {
         match timer {
             Timer::Ready => {
-                let waited = self.timeout.as_millis();
+                let waited = milliseconds(self.timeout);
                 self.fail(Fault::new(
                     "timeout",
                     Side::Browser,
@@ -272,7 +272,7 @@ impl Client {
                 let Some(call) = self.calls.iter().find(|call| call.id == id) else {
                     return;
                 };
-                let waited = call.timeout.unwrap_or_default().as_millis();
+                let waited = milliseconds(call.timeout.unwrap_or_default());
                 let sentence = format!(
                     "{} had no answer or progress within {waited} ms",
                     call.method
@@ -580,3 +580,12 @@ impl Client {
 fn closed_by_page() -> Fault {
     Fault::new("socket_closed", Side::Browser, "the session is closed")
 }
+
+/// For sentences. Beyond what a timer can hold it is all the same.
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    let whole = duration.as_secs().saturating_mul(1000);
+    whole.saturating_add(u64::from(duration.subsec_millis()))
+}
+
+#[cfg(test)]
+mod tests;

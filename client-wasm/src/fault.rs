@@ -13,8 +13,8 @@ pub(crate) struct Fault {
     pub(crate) message: String,
     pub(crate) code: Cow<'static, str>,
     pub(crate) side: Side,
-    /// The JSON-RPC code, as JSON, when there is one.
-    rpc_code: Option<String>,
+    /// The JSON-RPC code, when there is one.
+    rpc_code: Option<i64>,
     hint: Option<String>,
     /// The HTTP status, when a route refused.
     status: Option<u16>,
@@ -111,7 +111,7 @@ impl Fault {
             Some(data) => Self::named(message, &data),
             None => Self::new("server_error", Side::Server, message),
         };
-        fault.rpc_code = members.some("code").map(str::to_owned);
+        fault.rpc_code = members.some("code").and_then(|code| code.parse().ok());
         fault.data = data.map(str::to_owned);
         fault
     }
@@ -209,7 +209,10 @@ impl Fault {
             .string("message", &self.message)
             .string("code", &self.code)
             .string("side", self.side.name())
-            .maybe_raw("rpcCode", self.rpc_code.as_deref())
+            .maybe_raw(
+                "rpcCode",
+                self.rpc_code.map(|code| code.to_string()).as_deref(),
+            )
             .maybe_string("hint", self.hint.as_deref())
             .maybe_raw(
                 "status",

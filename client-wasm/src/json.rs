@@ -1,11 +1,7 @@
 //! JSON that stays text: the members of an object, each unopened, and objects written from such texts.
-//! Owns every use of a parser here. One reader and one writer for all shapes, because each shape
-//! with a parser of its own would add kilobytes to what a page downloads.
+//! Owns every use of a parser here. Values are only ever cut out and passed on: reading numbers,
+//! or every shape with a parser of its own, would add a fifth to what a page downloads.
 
-use std::fmt;
-
-use serde::Deserializer as _;
-use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The members of an object, in order. The values are JSON text and borrow from the whole.
@@ -15,26 +11,21 @@ pub(crate) struct Members<'a>(Vec<(String, &'a str)>);
 impl<'a> Members<'a> {
     /// Reads an object; `None` when `text` is not one.
     pub(crate) fn decode(text: &'a str) -> Option<Self> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Vec<(String, &'de str)>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
-                    members.push((name, value.get()));
-                }
-                Ok(members)
-            }
+        let mut members = Vec::new();
+        let mut rest = text.trim_ascii().strip_prefix('{')?.trim_ascii_start();
+        if rest == "}" {
+            return Some(Self(members));
         }
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let members = reader.deserialize_map(Object).ok()?;
-        reader.end().ok()?;
-        Some(Self(members))
+        loop {
+            let (name, after) = value(rest)?;
+            let (value, after) = value(after.trim_ascii_start().strip_prefix(':')?)?;
+            members.push((unquoted(name)?, value));
+            rest = after.trim_ascii_start();
+            if rest == "}" {
+                return Some(Self(members));
+            }
+            rest = rest.strip_prefix(',')?;
+        }
     }
 
     /// A member's JSON text. The last of a repeated name counts, as in `JSON.parse`.
@@ -50,7 +41,7 @@ impl<'a> Members<'a> {
 
     /// A member that is a string.
     pub(crate) fn string(&self, name: &str) -> Option<String> {
-        serde_json::from_str(self.get(name)?).ok()
+        unquoted(self.get(name)?)
     }
 }
 
@@ -112,6 +103,45 @@ pub(crate) fn is_json(text: &str) -> bool {
     serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
+/// The first value of `text`, and what follows it.
+fn value(text: &str) -> Option<(&str, &str)> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    let value = values.next()?.ok()?.get();
+    Some((value, text.get(values.byte_offset()..)?))
+}
+
+/// The string that `text`, a JSON value, stands for.
+fn unquoted(text: &str) -> Option<String> {
+    let text = text.strip_prefix('"')?.strip_suffix('"')?;
+    if !text.contains('\\') {
+        return Some(text.to_owned());
+    }
+    // UTF-16, as that is what `\u` escapes are written in.
+    let mut units = Vec::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        let char = match char {
+            '\\' => match chars.next()? {
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'u' => {
+                    let (digits, rest) = chars.as_str().split_at_checked(4)?;
+                    units.push(u16::from_str_radix(digits, 16).ok()?);
+                    chars = rest.chars();
+                    continue;
+                }
+                escaped => escaped,
+            },
+            char => char,
+        };
+        units.extend_from_slice(char.encode_utf16(&mut [0; 2]));
+    }
+    Some(String::from_utf16_lossy(&units))
+}
+
 fn quoted(text: &str) -> String {
     // A string can always be written as JSON.
     serde_json::to_string(text).unwrap_or_default()
@@ -127,6 +157,25 @@ mod tests {
         assert_eq!(members.get("b\n"), Some(r#"{"c": [ ]}"#));
         assert_eq!(members.string("a").as_deref(), Some("xé"));
         assert_eq!(members.get("c"), None);
+    }
+
+    #[test]
+    fn every_escape_is_understood() {
+        for (text, expected) in [
+            (r#""plain é☕""#, "plain é☕"),
+            (r#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t"),
+            (r#""\u0041\u00e9\ud83d\ude00\u2615""#, "Aé😀☕"),
+            (r#""half \ud83d alone""#, "half \u{fffd} alone"),
+        ] {
+            let members = format!("{{\"it\":{text}}}");
+            let members = Members::decode(&members).unwrap();
+            assert_eq!(members.string("it").as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn json_is_told_from_what_is_not() {
+        assert!(is_json(" [1, {}] ") && !is_json("<html>") && !is_json(""));
     }
 
     #[test]

@@ -116,6 +116,18 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_without_a_socket_is_not_a_bridges() {
+        assert_eq!(
+            socket_path(r#"{"websocket_url":"/ws?a\u0026b"}"#).unwrap(),
+            "/ws?a&b"
+        );
+        assert_eq!(
+            socket_path(r#"{"status":true}"#).unwrap_err().code,
+            "unexpected_answer"
+        );
+    }
+
+    #[test]
     fn a_session_has_exactly_one_server() {
         check(
             "{}",

@@ -109,25 +109,19 @@ impl Connection {
     }
 }
 
-/// How a session is; `place` and the answer are JSON.
+/// How a session is, or without one the bridge's catalogue; `place` and the answer are JSON.
+/// One function, because each asynchronous one costs a page as much as several others.
 #[wasm_bindgen]
-pub async fn status(
+pub async fn read(
     place: String,
-    session_id: String,
+    session_id: Option<String>,
     signal: Option<AbortSignal>,
 ) -> Result<String, JsValue> {
     let bridge = bridge(&place).map_err(thrown)?;
     bridge
-        .status(&session_id, signal.as_ref())
+        .read(session_id.as_deref(), signal.as_ref())
         .await
         .map_err(thrown)
-}
-
-/// The bridge's catalogue; `place` and the answer are JSON.
-#[wasm_bindgen]
-pub async fn servers(place: String, signal: Option<AbortSignal>) -> Result<String, JsValue> {
-    let bridge = bridge(&place).map_err(thrown)?;
-    bridge.servers(signal.as_ref()).await.map_err(thrown)
 }
 
 /// The bridge at `place`: its `url`, the `token` for it, and the address of the `page`, as JSON.
@@ -152,6 +146,8 @@ fn thrown(fault: Fault) -> JsValue {
 
 /// Milliseconds as JavaScript has them. `None` when there is no limit.
 fn duration(milliseconds: Option<f64>) -> Option<Duration> {
-    let seconds = milliseconds.filter(|it| *it > 0.0)? / 1000.0;
-    Duration::try_from_secs_f64(seconds).ok()
+    // A float beyond the range becomes its end, which no timer reaches.
+    milliseconds
+        .filter(|it| *it > 0.0)
+        .map(|it| Duration::from_millis(it as u64))
 }

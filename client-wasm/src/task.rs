@@ -12,7 +12,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
 
 use crate::api::Bridge;
-use crate::client::{Client, Effect, Request, Timer};
+use crate::client::{Client, Effect, Request, Timer, milliseconds};
 use crate::fault::{Fault, Side};
 use crate::opening;
 use crate::page::{Caller, Page};
@@ -77,22 +77,26 @@ impl Task {
 
     /// Lets the client decide, then does what it asks for.
     pub(crate) fn with<T>(self: &Rc<Self>, decide: impl FnOnce(&mut Client) -> T) -> T {
-        let decided = {
-            let mut client = self.client.borrow_mut();
-            let decided = decide(&mut client);
-            self.effects.borrow_mut().extend(client.take_effects());
-            decided
-        };
-        // Effects call into JavaScript, which may call back: those effects wait their turn.
-        if !self.performing.replace(true) {
-            loop {
-                let effect = self.effects.borrow_mut().pop_front();
-                let Some(effect) = effect else { break };
-                self.perform(effect);
-            }
-            self.performing.set(false);
-        }
+        let decided = decide(&mut self.client.borrow_mut());
+        self.settle();
         decided
+    }
+
+    /// Carries out what the client asks for, in order. Apart from `with`, so that there is one of it.
+    fn settle(self: &Rc<Self>) {
+        self.effects
+            .borrow_mut()
+            .extend(self.client.borrow_mut().take_effects());
+        // Effects call into JavaScript, which may call back: those effects wait their turn.
+        if self.performing.replace(true) {
+            return;
+        }
+        loop {
+            let effect = self.effects.borrow_mut().pop_front();
+            let Some(effect) = effect else { break };
+            self.perform(effect);
+        }
+        self.performing.set(false);
     }
 
     /// Sends a request, and gives the id by which it can be cancelled.
@@ -242,7 +246,7 @@ impl Task {
     fn start_timer(self: &Rc<Self>, timer: Timer, after: Duration) {
         let task = Rc::downgrade(self);
         // What a timer of the environment can hold at most: 24 days.
-        let after = after.as_millis().min(i32::MAX as u128) as u32;
+        let after = milliseconds(after).min(i32::MAX as u64) as u32;
         let timeout = Timeout::new(after, move || {
             if let Some(task) = task.upgrade() {
                 task.with(|client| client.expired(timer));
