@@ -1,10 +1,26 @@
 //! The end-to-end tests: the real bridge, real MCP servers, real clients. A sentence on what belongs where.
 
+/// What `POST connect` takes and gives, and what its ticket is good for.
+mod connect;
 /// The documents say what the code does.
 mod docs;
+/// What happens at a limit.
+mod limits;
 /// Programs of other people and other languages against the bridge: SDK clients, the quickstart, the README.
 mod programs;
+/// Messages through the bridge, to the byte.
+mod relay;
+/// What an attacker gets: nothing.
+mod security;
 /// Real MCP servers of npm and PyPI, and the built-in one, used for real.
 mod servers;
+/// Nothing is left running.
+mod shutdown;
+/// How a session is told to be.
+mod status;
+/// MCP servers as child processes, the ones that misbehave above all.
+mod stdio;
+/// AutoGen Studio's envelope, as it was recorded, and bare JSON-RPC beside it.
+mod studio;
 /// The rules that a machine can check.
 mod tidy;

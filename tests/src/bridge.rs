@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use crate::page::Page;
 use crate::page::Refused;
 use crate::root;
+use crate::scratch::Scratch;
 use crate::within;
 
 /// The token of every bridge that demands one.
@@ -122,6 +123,14 @@ impl Bridge {
             _readers: readers,
             http: reqwest::Client::new(),
         }
+    }
+
+    /// Starts one that demands [`TOKEN`], with a configuration file of this text.
+    pub async fn configured(toml: &str) -> Self {
+        let folder = Scratch::new();
+        let file = folder.write("footbridge.toml", toml);
+        // It is read before the first line is printed, so the folder may go.
+        Self::with(&["--token", TOKEN, "--config", &file], Some(TOKEN)).await
     }
 
     /// Where it listens.

@@ -6,6 +6,7 @@
 mod bridge;
 mod page;
 mod processes;
+mod scratch;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub use page::Page;
 pub use page::Refused;
 pub use processes::alive;
 pub use processes::descendants;
+pub use scratch::Scratch;
 
 /// How long anything may take before a test gives up on it.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -115,6 +117,19 @@ pub mod servers {
     /// The server that is part of the bridge.
     pub fn demo() -> Value {
         json!({ "type": "named", "server": "demo" })
+    }
+
+    /// The program of [`fake`].
+    pub fn fake_program() -> String {
+        // The test binary is target/<profile>/deps/it-<hash>, and Cargo has built the package's programs before it.
+        let test = std::env::current_exe().expect("a test knows its own path");
+        let folder = test.ancestors().nth(2).expect("target/<profile>");
+        folder.join("fake_mcp").to_string_lossy().into_owned()
+    }
+
+    /// The server that answers as told: `tests/wire/fake_mcp.rs`.
+    pub fn fake() -> Value {
+        json!({ "type": "StdioServerParams", "command": fake_program() })
     }
 
     /// A shell script as a server.

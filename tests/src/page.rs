@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use futures_util::SinkExt;
 use futures_util::StreamExt;
@@ -189,6 +190,11 @@ impl Page {
                 Some(Err(_)) | None => return (frames, None),
             }
         }
+    }
+
+    /// The next frame within a time; `None` when there was none.
+    pub async fn frame_within(&mut self, limit: Duration) -> Option<Value> {
+        tokio::time::timeout(limit, self.frame()).await.ok()
     }
 
     /// Closes the socket in order.
