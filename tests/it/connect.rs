@@ -13,7 +13,13 @@ use serde_json::json;
 
 /// Whether a value is a moment as RFC 3339 in UTC.
 pub(crate) fn is_moment(value: &Value) -> bool {
-    let blank = |character: char| if character.is_ascii_digit() { '0' } else { character };
+    let blank = |character: char| {
+        if character.is_ascii_digit() {
+            '0'
+        } else {
+            character
+        }
+    };
     value.as_str().is_some_and(|text| {
         let shape: String = text.chars().map(blank).collect();
         shape == "0000-00-00T00:00:00.000000+00:00" && text.ends_with("+00:00")
@@ -22,7 +28,10 @@ pub(crate) fn is_moment(value: &Value) -> bool {
 
 fn is_uuid(text: &str) -> bool {
     let groups: Vec<usize> = text.split('-').map(str::len).collect();
-    groups == [8, 4, 4, 4, 12] && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+    groups == [8, 4, 4, 4, 12]
+        && text
+            .bytes()
+            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 /// The value of a query parameter, with the escapes that base64 needs undone.
@@ -86,7 +95,9 @@ async fn the_answer_has_the_documented_members() {
         "type": "StdioServerParams", "command": "/bin/cat", "args": ["a b", "é"],
         "env": { "KEY": "the-secret-value" },
     });
-    let (status, answer) = bridge.post_connect(&json!({ "server_params": params })).await;
+    let (status, answer) = bridge
+        .post_connect(&json!({ "server_params": params }))
+        .await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["status"], true);
     assert!(answer["message"].is_string());
@@ -180,7 +191,10 @@ async fn the_body_of_autogen_studios_page_is_taken_and_unknown_fields_are_ignore
 async fn a_body_that_is_not_json_is_refused_with_400() {
     let bridge = Bridge::start().await;
     let (status, answer) = post(&bridge, "application/json", "{\"server_params\":").await;
-    assert_eq!((status, &error_of(&answer)["code"]), (400, &json!("bad_request")));
+    assert_eq!(
+        (status, &error_of(&answer)["code"]),
+        (400, &json!("bad_request"))
+    );
 }
 
 #[tokio::test]
@@ -200,7 +214,11 @@ async fn a_caller_without_the_token_is_refused_with_401_and_told_how() {
         let answer = response.json().await.expect("JSON");
         let error = error_of(&answer);
         assert_eq!(error["code"], "unauthorized");
-        assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("Authorization")));
+        assert!(
+            error["hint"]
+                .as_str()
+                .is_some_and(|hint| hint.contains("Authorization"))
+        );
     }
 }
 
@@ -213,13 +231,20 @@ async fn another_method_is_refused_with_405_and_another_path_with_404() {
         (Method::POST, "/api/mcp/ws/status/x"),
         (Method::POST, "/health/live"),
     ] {
-        let response = bridge.request(method, path).send().await.expect("an answer");
+        let response = bridge
+            .request(method, path)
+            .send()
+            .await
+            .expect("an answer");
         assert_eq!(response.status().as_u16(), 405, "{path}");
         let answer: Value = response.json().await.expect("JSON");
         assert_eq!(error_of(&answer)["code"], "method_not_allowed", "{path}");
     }
     let (status, answer) = bridge.get("/api/mcp/nothing").await;
-    assert_eq!((status, &error_of(&answer)["code"]), (404, &json!("not_found")));
+    assert_eq!(
+        (status, &error_of(&answer)["code"]),
+        (404, &json!("not_found"))
+    );
 }
 
 #[tokio::test]
@@ -227,14 +252,21 @@ async fn a_body_over_the_limit_is_refused_with_413() {
     let bridge = Bridge::start().await;
     let body = json!({ "server_params": servers::demo(), "padding": "x".repeat(70_000) });
     let (status, answer) = bridge.post_connect(&body).await;
-    assert_eq!((status, &error_of(&answer)["code"]), (413, &json!("too_large")));
+    assert_eq!(
+        (status, &error_of(&answer)["code"]),
+        (413, &json!("too_large"))
+    );
 }
 
 #[tokio::test]
 async fn a_body_of_another_type_is_refused_with_415() {
     let bridge = Bridge::start().await;
     let body = json!({ "server_params": servers::demo() }).to_string();
-    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"] {
+    for content_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+    ] {
         let (status, answer) = post(&bridge, content_type, &body).await;
         assert_eq!(status, 415, "{content_type}");
         assert_eq!(error_of(&answer)["code"], "unsupported_media_type");
@@ -273,20 +305,32 @@ async fn a_field_that_is_wrong_is_named_with_422() {
         (json!({}), "server_params"),
         (json!({ "server_params": 1 }), "server_params"),
         (json!({ "server_params": {} }), "server_params.type"),
-        (json!({ "server_params": { "type": "Telnet" } }), "server_params.type"),
-        (json!({ "server_params": { "type": "StdioServerParams" } }), "server_params.command"),
+        (
+            json!({ "server_params": { "type": "Telnet" } }),
+            "server_params.type",
+        ),
+        (
+            json!({ "server_params": { "type": "StdioServerParams" } }),
+            "server_params.command",
+        ),
         (stdio(json!({ "command": "" })), "server_params.command"),
         (stdio(json!({ "command": 7 })), "server_params.command"),
         (stdio(json!({ "args": "ls" })), "server_params.args"),
         (stdio(json!({ "args": ["a", 1] })), "server_params.args[1]"),
         (stdio(json!({ "env": ["A=1"] })), "server_params.env"),
         (stdio(json!({ "env": { "A": 1 } })), "server_params.env.A"),
-        (stdio(json!({ "encoding": "latin-1" })), "server_params.encoding"),
+        (
+            stdio(json!({ "encoding": "latin-1" })),
+            "server_params.encoding",
+        ),
         (
             stdio(json!({ "encoding_error_handler": "shrug" })),
             "server_params.encoding_error_handler",
         ),
-        (json!({ "server_params": { "type": "StreamableHttpServerParams" } }), "server_params.url"),
+        (
+            json!({ "server_params": { "type": "StreamableHttpServerParams" } }),
+            "server_params.url",
+        ),
         (
             json!({ "server_params": { "type": "SseServerParams", "url": "http://x/", "timeout": "soon" } }),
             "server_params.timeout",
@@ -311,7 +355,10 @@ async fn a_field_that_is_wrong_is_named_with_422() {
         assert_eq!(error["field"], field, "{body} {answer}");
     }
     let (status, answer) = post(&bridge, "application/json", "[]").await;
-    assert_eq!((status, &error_of(&answer)["code"]), (422, &json!("invalid_field")));
+    assert_eq!(
+        (status, &error_of(&answer)["code"]),
+        (422, &json!("invalid_field"))
+    );
 }
 
 #[tokio::test]
@@ -320,7 +367,10 @@ async fn a_ticket_opens_one_session() {
     let (_, url) = bridge.connect(&servers::fake()).await;
     let mut first = bridge.upgrade(&url, "").await.expect("the socket opens");
     assert_eq!(first.frame().await["type"], "initialized");
-    let mut second = bridge.upgrade(&url, "").await.expect("it is told on the socket");
+    let mut second = bridge
+        .upgrade(&url, "")
+        .await
+        .expect("it is told on the socket");
     let (frames, code) = refused(&mut second).await;
     assert_eq!(code, 4004);
     assert_eq!(frames.len(), 1, "{frames:?}");
@@ -338,7 +388,10 @@ async fn a_ticket_opens_no_session_after_the_first_has_ended() {
     let mut first = bridge.upgrade(&url, "").await.expect("the socket opens");
     first.frame().await;
     first.close().await;
-    let mut second = bridge.upgrade(&url, "").await.expect("it is told on the socket");
+    let mut second = bridge
+        .upgrade(&url, "")
+        .await
+        .expect("it is told on the socket");
     assert_eq!(refused(&mut second).await.1, 4004);
 }
 
@@ -371,7 +424,10 @@ async fn a_ticket_is_for_the_session_and_the_params_that_it_was_issued_with() {
         with_query(&url, "ticket", Some("AQ")),
         url.replace(&session_id, "00000000-0000-4000-8000-000000000000"),
     ] {
-        let mut page = bridge.upgrade(&url, "").await.expect("it is told on the socket");
+        let mut page = bridge
+            .upgrade(&url, "")
+            .await
+            .expect("it is told on the socket");
         let (frames, code) = refused(&mut page).await;
         assert_eq!((code, &frames[0]["type"]), (4004, &json!("error")), "{url}");
     }
@@ -421,7 +477,13 @@ async fn the_catalogue_is_listed_without_commands_or_secrets() {
     assert_eq!(notes["description"], "Notes on paper");
     assert_eq!(notes["transport"], "stdio");
     let text = answer.to_string();
-    for hidden in ["the-command", "the-argument", "THE_NAME", "the-value", "/opt"] {
+    for hidden in [
+        "the-command",
+        "the-argument",
+        "THE_NAME",
+        "the-value",
+        "/opt",
+    ] {
         assert!(!text.contains(hidden), "{text}");
     }
 }
@@ -443,7 +505,11 @@ async fn health_needs_no_token_and_the_catalogue_and_status_do() {
             .await
             .expect("an answer");
         assert_eq!(response.status().as_u16(), expected, "{path}");
-        assert_eq!(response.headers()["content-type"], "application/json", "{path}");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/json",
+            "{path}"
+        );
     }
 }
 
@@ -463,7 +529,11 @@ async fn every_operation_of_the_openapi_document_exists() {
             listed.push(format!("{method} {path}"));
             let there = path.replace("{session_id}", "not-open");
             let method: Method = method.to_uppercase().parse().expect("a method");
-            let response = bridge.request(method, &there).send().await.expect("an answer");
+            let response = bridge
+                .request(method, &there)
+                .send()
+                .await
+                .expect("an answer");
             let status = response.status().as_u16();
             let answer: Value = response.json().await.expect("JSON");
             assert_ne!(status, 405, "{path}");

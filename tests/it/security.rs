@@ -24,7 +24,11 @@ fn plain_url(session_id: &str, params: &Value) -> String {
 /// Params of a server that leaves a mark as soon as it runs.
 fn marker(folder: &Scratch) -> Value {
     let mark = folder.path("mark");
-    servers::shell(&format!("touch {}; exec {}", mark.display(), servers::fake_program()))
+    servers::shell(&format!(
+        "touch {}; exec {}",
+        mark.display(),
+        servers::fake_program()
+    ))
 }
 
 /// A session runs, so anything that was started before it has had its time.
@@ -34,16 +38,26 @@ async fn settle(bridge: &Bridge) {
 }
 
 #[tokio::test]
-async fn a_socket_that_names_a_command_without_ticket_or_token_starts_nothing_whatever_its_origin() {
+async fn a_socket_that_names_a_command_without_ticket_or_token_starts_nothing_whatever_its_origin()
+{
     let bridge = Bridge::start().await;
     let folder = Scratch::new();
     let own = format!("http://{}", bridge.address());
-    for (origin, expected) in [("https://evil.example", 403), ("null", 403), (&*own, 401), ("", 401)] {
+    for (origin, expected) in [
+        ("https://evil.example", 403),
+        ("null", 403),
+        (&*own, 401),
+        ("", 401),
+    ] {
         for subprotocol in ["", "mcp", "footbridge.v1"] {
             let headers = [("origin", origin), ("sec-websocket-protocol", subprotocol)];
             let url = plain_url("attack", &marker(&folder));
             let refused = Page::open(bridge.address(), &url, &headers).await.err();
-            assert_eq!(refused, Some(Refused(expected)), "{origin:?} {subprotocol:?}");
+            assert_eq!(
+                refused,
+                Some(Refused(expected)),
+                "{origin:?} {subprotocol:?}"
+            );
         }
     }
     settle(&bridge).await;
@@ -60,7 +74,9 @@ async fn a_wrong_token_on_the_upgrade_starts_nothing() {
         ("sec-websocket-protocol", "mcp, bearer.wrong"),
     ] {
         let url = plain_url("attack", &marker(&folder));
-        let refused = Page::open(bridge.address(), &url, &[(name, value)]).await.err();
+        let refused = Page::open(bridge.address(), &url, &[(name, value)])
+            .await
+            .err();
         assert_eq!(refused, Some(Refused(401)), "{name}: {value}");
     }
     // A ticket does not make up for a wrong token.
@@ -84,9 +100,15 @@ async fn params_in_the_open_start_a_server_for_whoever_brings_the_token() {
     params["env"] = json!({ "KEY": "a secret in the open" });
     for (n, (headers, echoed)) in [
         (vec![("authorization", &*authorization)], None),
-        (vec![("authorization", &*authorization), ("origin", &*own)], None),
+        (
+            vec![("authorization", &*authorization), ("origin", &*own)],
+            None,
+        ),
         (vec![("sec-websocket-protocol", &*both)], Some("mcp")),
-        (vec![("sec-websocket-protocol", &*native)], Some("footbridge.v1")),
+        (
+            vec![("sec-websocket-protocol", &*native)],
+            Some("footbridge.v1"),
+        ),
     ]
     .into_iter()
     .enumerate()
@@ -111,8 +133,14 @@ async fn every_spelling_of_base64_is_understood() {
     params["args"] = json!(["ÿþ?>ÿþ?>~~~???", "1"]);
     let text = params.to_string();
     let standard = STANDARD.encode(&text);
-    assert!(standard.contains('+') || standard.contains('/'), "{standard}");
-    let escaped = standard.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    assert!(
+        standard.contains('+') || standard.contains('/'),
+        "{standard}"
+    );
+    let escaped = standard
+        .replace('+', "%2B")
+        .replace('/', "%2F")
+        .replace('=', "%3D");
     for (n, spelling) in [
         standard.clone(),
         escaped,
@@ -138,16 +166,27 @@ async fn a_session_id_that_is_in_use_or_has_other_characters_is_refused() {
     let authorization = format!("Bearer {TOKEN}");
     let headers = [("authorization", &*authorization)];
     let url = plain_url("mine", &servers::fake());
-    let mut first = Page::open(bridge.address(), &url, &headers).await.expect("the socket opens");
+    let mut first = Page::open(bridge.address(), &url, &headers)
+        .await
+        .expect("the socket opens");
     assert_eq!(first.frame().await["type"], "initialized");
     let long = "x".repeat(129);
-    for (session_id, code) in [("mine", 4409), ("a%20b", 4000), ("a%2Fb", 4000), (&*long, 4000)] {
+    for (session_id, code) in [
+        ("mine", 4409),
+        ("a%20b", 4000),
+        ("a%2Fb", 4000),
+        (&*long, 4000),
+    ] {
         let url = plain_url(session_id, &servers::fake());
         let mut page = Page::open(bridge.address(), &url, &headers)
             .await
             .expect("it is told on the socket");
         let (frames, close) = page.until_closed().await;
-        assert_eq!(close.expect("a close code").0, code, "{session_id}: {frames:?}");
+        assert_eq!(
+            close.expect("a close code").0,
+            code,
+            "{session_id}: {frames:?}"
+        );
     }
     let echo = first.call("fake/echo", json!({ "still": "here" })).await;
     assert_eq!(echo["result"]["still"], "here");
@@ -194,9 +233,16 @@ async fn another_host_or_origin_is_refused_on_every_kind_of_route() {
                 .send()
                 .await
                 .expect("an answer");
-            assert_eq!(response.status().as_u16(), expected, "{method} {path} {name}: {value}");
+            assert_eq!(
+                response.status().as_u16(),
+                expected,
+                "{method} {path} {name}: {value}"
+            );
             assert!(
-                response.headers().get("access-control-allow-origin").is_none(),
+                response
+                    .headers()
+                    .get("access-control-allow-origin")
+                    .is_none(),
                 "{method} {path} {name}: {value}"
             );
             error_of(&response.json().await.expect("JSON"));
@@ -235,15 +281,21 @@ async fn without_authentication_only_the_catalogue_is_reached() {
     let fake = servers::fake_program();
     let file = folder.write(
         "servers.json",
-        &json!({ "mcpServers": { "fake": { "command": fake, "args": ["--quiet", "now"] } } }).to_string(),
+        &json!({ "mcpServers": { "fake": { "command": fake, "args": ["--quiet", "now"] } } })
+            .to_string(),
     );
     let bridge = Bridge::with(&["--no-auth", "--servers", &file], None).await;
 
-    let (status, answer) = bridge.post_connect(&json!({ "server_params": marker(&folder) })).await;
+    let (status, answer) = bridge
+        .post_connect(&json!({ "server_params": marker(&folder) }))
+        .await;
     assert_eq!(status, 403, "{answer}");
     assert_eq!(error_of(&answer)["code"], "params_denied");
     let message = answer["message"].as_str().unwrap_or_default();
-    assert!(message.contains("catalogue") && message.contains("--servers"), "{message}");
+    assert!(
+        message.contains("catalogue") && message.contains("--servers"),
+        "{message}"
+    );
 
     let mut page = bridge
         .upgrade(&plain_url("attack", &marker(&folder)), "")
@@ -260,7 +312,9 @@ async fn without_authentication_only_the_catalogue_is_reached() {
         json!({ "type": "StdioServerParams", "command": fake, "args": ["--quiet", "now"], "env": { "LD_PRELOAD": "x" } }),
         json!({ "type": "StdioServerParams", "command": "fake_mcp", "args": ["--quiet", "now"] }),
     ] {
-        let (status, answer) = bridge.post_connect(&json!({ "server_params": params })).await;
+        let (status, answer) = bridge
+            .post_connect(&json!({ "server_params": params }))
+            .await;
         assert_eq!(status, 403, "{params} {answer}");
     }
 
@@ -279,7 +333,11 @@ async fn without_authentication_commands_start_only_when_the_operator_says_so() 
     let bridge = Bridge::with(&["--no-auth", "--allow-commands"], None).await;
     let mut page = bridge.open(&servers::fake(), "").await;
     assert_eq!(page.frame().await["type"], "initialized");
-    assert!(bridge.log().contains("--allow-commands"), "{}", bridge.log());
+    assert!(
+        bridge.log().contains("--allow-commands"),
+        "{}",
+        bridge.log()
+    );
 }
 
 #[tokio::test]
@@ -288,10 +346,16 @@ async fn a_page_of_an_allowed_origin_may_ask_and_open_and_no_other() {
     let bridge = Bridge::with(&["--token", TOKEN, "--allow-origin", PAGE], Some(TOKEN)).await;
 
     let preflight = reqwest::Client::new()
-        .request(Method::OPTIONS, format!("http://{}/api/mcp/ws/connect", bridge.address()))
+        .request(
+            Method::OPTIONS,
+            format!("http://{}/api/mcp/ws/connect", bridge.address()),
+        )
         .header("origin", PAGE)
         .header("access-control-request-method", "POST")
-        .header("access-control-request-headers", "authorization,content-type")
+        .header(
+            "access-control-request-headers",
+            "authorization,content-type",
+        )
         .send()
         .await
         .expect("an answer");
@@ -333,7 +397,11 @@ async fn a_page_of_an_allowed_origin_may_ask_and_open_and_no_other() {
     assert_eq!(refused.status().as_u16(), 401);
     assert_eq!(refused.headers()["access-control-allow-origin"], PAGE);
 
-    for other in ["https://app.example.evil", "http://app.example", "https://app.example:8443"] {
+    for other in [
+        "https://app.example.evil",
+        "http://app.example",
+        "https://app.example:8443",
+    ] {
         let response = bridge
             .request(Method::GET, "/api/mcp/servers")
             .header("origin", other)
@@ -341,7 +409,13 @@ async fn a_page_of_an_allowed_origin_may_ask_and_open_and_no_other() {
             .await
             .expect("an answer");
         assert_eq!(response.status().as_u16(), 403, "{other}");
-        assert!(response.headers().get("access-control-allow-origin").is_none(), "{other}");
+        assert!(
+            response
+                .headers()
+                .get("access-control-allow-origin")
+                .is_none(),
+            "{other}"
+        );
     }
 }
 
@@ -349,7 +423,11 @@ async fn a_page_of_an_allowed_origin_may_ask_and_open_and_no_other() {
 async fn every_answer_forbids_framing_sniffing_and_keeping() {
     let bridge = Bridge::start().await;
     for path in ["/health/live", "/api/mcp/servers", "/api/mcp/nothing", "/"] {
-        let response = bridge.request(Method::GET, path).send().await.expect("an answer");
+        let response = bridge
+            .request(Method::GET, path)
+            .send()
+            .await
+            .expect("an answer");
         let headers = response.headers();
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
@@ -369,20 +447,34 @@ async fn secrets_are_seen_nowhere_even_when_the_server_prints_them_and_dies() {
     params["env"] = json!({ "API_KEY": SECRET });
     let (session_id, url) = bridge.connect(&params).await;
     seen.push_str(&url);
-    let mut page = bridge.upgrade(&url, "footbridge.v1").await.expect("the socket opens");
-    page.send(&json!({ "type": "stderr", "enabled": true })).await;
-    page.call("fake/complain", json!(format!("my key is {SECRET}!"))).await;
+    let mut page = bridge
+        .upgrade(&url, "footbridge.v1")
+        .await
+        .expect("the socket opens");
+    page.send(&json!({ "type": "stderr", "enabled": true }))
+        .await;
+    page.call("fake/complain", json!(format!("my key is {SECRET}!")))
+        .await;
     let line = page.frame_of("stderr").await;
     assert_eq!(line["line"], "my key is ***!");
-    let (_, status) = bridge.get(&format!("/api/mcp/ws/status/{session_id}")).await;
-    seen.push_str(&status.to_string());
-    page.send(&json!({ "jsonrpc": "2.0", "id": "last", "method": "fake/exit",
-        "params": { "code": 7, "stderr": format!("dying with {SECRET}") } }))
+    let (_, status) = bridge
+        .get(&format!("/api/mcp/ws/status/{session_id}"))
         .await;
+    seen.push_str(&status.to_string());
+    page.send(
+        &json!({ "jsonrpc": "2.0", "id": "last", "method": "fake/exit",
+        "params": { "code": 7, "stderr": format!("dying with {SECRET}") } }),
+    )
+    .await;
     let (frames, close) = page.until_closed().await;
-    let error = frames.iter().find(|frame| frame["type"] == "error").expect("an error");
+    let error = frames
+        .iter()
+        .find(|frame| frame["type"] == "error")
+        .expect("an error");
     assert!(
-        error["data"]["stderr"].as_str().is_some_and(|tail| tail.contains("dying with ***")),
+        error["data"]["stderr"]
+            .as_str()
+            .is_some_and(|tail| tail.contains("dying with ***")),
         "{error}"
     );
     seen.push_str(&format!("{frames:?} {close:?}"));
@@ -402,10 +494,20 @@ async fn secrets_are_seen_nowhere_even_when_the_server_prints_them_and_dies() {
     let mut page = bridge.open(&params, "").await;
     seen.push_str(&format!("{:?}", page.until_closed().await));
     params["env"] = json!({ "API_KEY": SECRET, "A=B": "x" });
-    seen.push_str(&format!("{:?}", bridge.post_connect(&json!({ "server_params": params })).await));
+    seen.push_str(&format!(
+        "{:?}",
+        bridge
+            .post_connect(&json!({ "server_params": params }))
+            .await
+    ));
     for kind in ["SseServerParams", "StreamableHttpServerParams"] {
         let params = json!({ "type": kind, "url": "http://127.0.0.1:9/", "headers": { "Authorization": format!("Bearer {SECRET}") } });
-        seen.push_str(&format!("{:?}", bridge.post_connect(&json!({ "server_params": params })).await));
+        seen.push_str(&format!(
+            "{:?}",
+            bridge
+                .post_connect(&json!({ "server_params": params }))
+                .await
+        ));
     }
 
     let (_, listed) = bridge.get("/api/mcp/servers").await;

@@ -15,17 +15,15 @@ use crate::connect::error_of;
 use crate::connect::is_moment;
 
 async fn status(bridge: &Bridge, session_id: &str) -> Value {
-    let (code, answer) = bridge.get(&format!("/api/mcp/ws/status/{session_id}")).await;
+    let (code, answer) = bridge
+        .get(&format!("/api/mcp/ws/status/{session_id}"))
+        .await;
     assert_eq!(code, 200, "{answer}");
     answer
 }
 
 /// Asks until `wanted` is true of the answer.
-async fn status_where(
-    bridge: &Bridge,
-    session_id: &str,
-    wanted: impl Fn(&Value) -> bool,
-) -> Value {
+async fn status_where(bridge: &Bridge, session_id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let end = tokio::time::Instant::now() + Duration::from_secs(10);
     loop {
         let answer = status(bridge, session_id).await;
@@ -58,7 +56,10 @@ async fn delete(bridge: &Bridge, session_id: &str) -> (u16, Value) {
 async fn a_session_that_is_open_is_told_truthfully() {
     let bridge = Bridge::start().await;
     let (session_id, url) = bridge.connect(&servers::fake()).await;
-    let mut page = bridge.upgrade(&url, "footbridge.v1").await.expect("the socket opens");
+    let mut page = bridge
+        .upgrade(&url, "footbridge.v1")
+        .await
+        .expect("the socket opens");
     let initialized = page.frame_of("initialized").await;
     let answer = status(&bridge, &session_id).await;
     assert_eq!(answer["status"], true);
@@ -66,7 +67,10 @@ async fn a_session_that_is_open_is_told_truthfully() {
     assert_eq!(answer["session_id"], session_id.as_str());
     assert_eq!(answer["connected"], true);
     assert_eq!(answer["capabilities"], initialized["capabilities"]);
-    assert_eq!(answer["capabilities"]["experimental"], json!({ "com.example/x": { "deep": [1] } }));
+    assert_eq!(
+        answer["capabilities"]["experimental"],
+        json!({ "com.example/x": { "deep": [1] } })
+    );
     for moment in ["created_at", "last_activity", "state_since"] {
         assert!(is_moment(&answer[moment]), "{moment}: {answer}");
     }
@@ -76,7 +80,10 @@ async fn a_session_that_is_open_is_told_truthfully() {
     assert_eq!(answer["label"], "fake_mcp");
     assert_eq!(answer["era"], "legacy");
     assert_eq!(answer["protocol_version"], "2025-06-18");
-    assert_eq!(answer["server_info"], json!({ "name": "fake", "version": "1.2.3" }));
+    assert_eq!(
+        answer["server_info"],
+        json!({ "name": "fake", "version": "1.2.3" })
+    );
     assert_eq!(answer["attached"], true);
     assert_eq!(answer["calls_in_flight"], 0);
     assert_eq!(answer["restarts"], 0);
@@ -101,9 +108,13 @@ async fn calls_that_wait_are_counted() {
     let (session_id, url) = bridge.connect(&servers::fake()).await;
     let mut page = bridge.upgrade(&url, "").await.expect("the socket opens");
     for id in ["a", "b", "c"] {
-        page.send(&json!({ "jsonrpc": "2.0", "id": id, "method": "fake/hold" })).await;
+        page.send(&json!({ "jsonrpc": "2.0", "id": id, "method": "fake/hold" }))
+            .await;
     }
-    status_where(&bridge, &session_id, |answer| answer["calls_in_flight"] == 3).await;
+    status_where(&bridge, &session_id, |answer| {
+        answer["calls_in_flight"] == 3
+    })
+    .await;
     page.call("fake/release", json!({})).await;
     let answer = status(&bridge, &session_id).await;
     assert_eq!(answer["calls_in_flight"], 0);
@@ -120,7 +131,12 @@ async fn a_read_changes_nothing_and_a_message_moves_the_last_activity() {
     assert_eq!(first, second);
     page.call("fake/echo", json!({})).await;
     let third = status(&bridge, &session_id).await;
-    let moment = |answer: &Value| answer["last_activity"].as_str().expect("a moment").to_owned();
+    let moment = |answer: &Value| {
+        answer["last_activity"]
+            .as_str()
+            .expect("a moment")
+            .to_owned()
+    };
     assert!(moment(&third) > moment(&second), "{third}");
     assert_eq!(third["created_at"], first["created_at"]);
 }
@@ -143,7 +159,10 @@ async fn a_session_that_is_unknown_not_opened_yet_or_over_is_not_found() {
 async fn delete_ends_the_session_and_its_server() {
     let bridge = Bridge::start().await;
     let (session_id, url) = bridge.connect(&servers::fake()).await;
-    let mut page = bridge.upgrade(&url, "footbridge.v1").await.expect("the socket opens");
+    let mut page = bridge
+        .upgrade(&url, "footbridge.v1")
+        .await
+        .expect("the socket opens");
     page.frame_of("initialized").await;
     let children = descendants(bridge.pid());
     assert!(!children.is_empty());
@@ -174,5 +193,8 @@ async fn delete_of_a_session_that_is_not_there_is_a_404() {
         assert_eq!(answer["error"]["code"], "session_unknown");
     }
     let (code, answer) = bridge.get("/api/mcp/nobody").await;
-    assert_eq!((code, &error_of(&answer)["code"]), (404, &json!("not_found")));
+    assert_eq!(
+        (code, &error_of(&answer)["code"]),
+        (404, &json!("not_found"))
+    );
 }

@@ -12,7 +12,10 @@ pub struct Scratch(PathBuf);
 
 impl Scratch {
     /// Makes an empty one.
-    #[expect(clippy::new_without_default, reason = "a folder on disk is no default value")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a folder on disk is no default value"
+    )]
     pub fn new() -> Self {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let n = MADE.fetch_add(1, Ordering::Relaxed);

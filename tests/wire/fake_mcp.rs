@@ -121,7 +121,10 @@ impl Fake {
             }
             // Two pages, the second behind a cursor.
             "tools/list" if params.contains("cursor") => {
-                answer(id, r#"{"tools":[{"name":"audio","inputSchema":{"type":"object"}}]}"#);
+                answer(
+                    id,
+                    r#"{"tools":[{"name":"audio","inputSchema":{"type":"object"}}]}"#,
+                );
             }
             "tools/list" => {
                 let tool = |name: &str| {
@@ -150,7 +153,10 @@ fn call_tool(id: &str, params: &str) {
             say(
                 r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"from the fixture"}}"#,
             );
-            answer(id, r#"{"content":[{"type":"text","text":"noted"}],"isError":false}"#);
+            answer(
+                id,
+                r#"{"content":[{"type":"text","text":"noted"}],"isError":false}"#,
+            );
         }
         "audio" => {
             let result = json!({
