@@ -179,7 +179,8 @@ impl Dialect {
 
 /// Reads JSON-RPC: one message, or a batch of them (protocol revision 2025-03-26).
 fn decode_rpc(text: String, turn: &mut Turn) -> Result<(), Malformed> {
-    if let Some(items) = rpc::split_batch(&text) {
+    // An empty batch has no answers to send, so it is answered as the malformed message it is (JSON-RPC 2.0, 6).
+    if let Some(items) = rpc::split_batch(&text).filter(|items| !items.is_empty()) {
         for item in items {
             match Message::parse(item) {
                 Ok(message) => turn.inbound.push(Inbound::Message(message)),

@@ -146,6 +146,8 @@ impl Malformed {
     }
 }
 
+const NOT_AN_OBJECT: &str = "a message must be a JSON object";
+
 /// JSON-RPC: the text is not JSON.
 pub const PARSE_ERROR: i64 = -32700;
 /// JSON-RPC: the JSON is not a valid message.
@@ -189,6 +191,13 @@ impl Message {
             Ok(envelope) => envelope,
             Err(error) => return Err(why_unreadable(&text, &error)),
         };
+        // serde reads a struct from an array too.
+        if !text.trim_start().starts_with('{') {
+            return Err(Malformed::Shape {
+                problem: NOT_AN_OBJECT,
+                id: None,
+            });
+        }
         let span = |raw: &RawValue| {
             let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
             start..start + raw.get().len()
@@ -453,9 +462,23 @@ fn why_unreadable(text: &str, error: &serde_json::Error) -> Malformed {
     let problem = if text.trim_start().starts_with('{') {
         "the message has a member of the wrong type, or the same member twice"
     } else {
-        "a message must be a JSON object"
+        NOT_AN_OBJECT
     };
-    Malformed::Shape { problem, id: None }
+    Malformed::Shape {
+        problem,
+        id: only_id(text),
+    }
+}
+
+/// The id of a message that cannot be read further, unless it has several: an answer without it would leave its
+/// sender waiting.
+fn only_id(text: &str) -> Option<Id> {
+    let members: Members<'_> = serde_json::from_str(text).ok()?;
+    let mut ids = members.0.iter().filter(|(name, _)| name == "id");
+    match (ids.next(), ids.next()) {
+        (Some((_, id)), None) => Id::from_json(id.get()),
+        (None | Some(_), _) => None,
+    }
 }
 
 /// How an edit moved what stands behind it.

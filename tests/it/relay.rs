@@ -27,7 +27,7 @@ async fn ready(bridge: &Bridge, subprotocol: &str) -> Page {
         page.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }))
             .await;
     } else {
-        page.frame_of("initialized").await;
+        while page.frame().await["type"] != "initialized" {}
     }
     page
 }

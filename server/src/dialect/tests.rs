@@ -93,6 +93,8 @@ fn mcp_has_json_rpc_and_nothing_else() {
         > [{"jsonrpc":"2.0","id":2,"method":"a"},{"jsonrpc":"2.0","method":"b"},{"id":3}]
         > {"type":"ping"}
         > {
+        > []
+        > {"jsonrpc":"2.0","id":4,"method":5}
         < {"jsonrpc":"2.0","id":1,"result":{ "x":1 }}
         stderr x
         draining
@@ -105,6 +107,8 @@ fn mcp_has_json_rpc_and_nothing_else() {
         {"jsonrpc":"2.0","id":3,"error":{"code":-32600,"data":{"code":"frame_malformed","source":"bridge"},"message":"\"jsonrpc\" must be \"2.0\""}}
         {"jsonrpc":"2.0","id":null,"error":{"code":-32600,"data":{"code":"frame_malformed","source":"bridge"},"message":"\"jsonrpc\" must be \"2.0\""}}
         {"jsonrpc":"2.0","id":null,"error":{"code":-32700,"data":{"code":"frame_malformed","source":"bridge"},"message":"the frame is not JSON"}}
+        {"jsonrpc":"2.0","id":null,"error":{"code":-32600,"data":{"code":"frame_malformed","source":"bridge"},"message":"a message must be a JSON object"}}
+        {"jsonrpc":"2.0","id":4,"error":{"code":-32600,"data":{"code":"frame_malformed","source":"bridge"},"message":"the message has a member of the wrong type, or the same member twice"}}
         {"jsonrpc":"2.0","id":1,"result":{ "x":1 }}
         "#,
     );

@@ -185,3 +185,28 @@ proptest! {
         let _ = Message::parse(text);
     }
 }
+
+#[test]
+fn a_message_that_cannot_be_read_is_answered_under_its_id_when_it_has_one_and_only_one() {
+    for (text, id) in [
+        (r#"{"jsonrpc":"2.0","id":6,"method":7}"#, Some("6")),
+        (
+            r#"{"jsonrpc":"2.0","id":"a","method":"x","method":"y"}"#,
+            Some("\"a\""),
+        ),
+        (r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"x"}"#, None),
+        (r#"{"jsonrpc":"2.0","id":[],"method":7}"#, None),
+        (r#"[]"#, None),
+    ] {
+        let malformed = Message::parse(text).expect_err(text);
+        assert_eq!(malformed.id().map(Id::as_json), id, "{text}");
+    }
+}
+
+#[test]
+fn an_array_is_no_message_even_when_its_items_would_fill_one() {
+    for text in ["[]", r#" ["2.0",1,"tools/list"]"#] {
+        let malformed = Message::parse(text).expect_err(text);
+        assert_eq!(malformed.to_string(), NOT_AN_OBJECT, "{text}");
+    }
+}
