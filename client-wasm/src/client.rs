@@ -8,7 +8,7 @@ pub(crate) mod effect;
 use std::time::Duration;
 
 use crate::client::calls::{Ask, Call};
-use crate::client::effect::{Effect, State, Timer};
+use crate::client::effect::{Effect, State, Timer, milliseconds};
 use crate::fault::{Fault, Side};
 use crate::frame::{self, Control, Frame};
 
@@ -494,12 +494,6 @@ impl Client {
 
 fn closed_by_page() -> Fault {
     Fault::new("socket_closed", Side::Browser, "the session is closed")
-}
-
-/// For sentences. Beyond what a timer can hold it is all the same.
-pub(crate) fn milliseconds(duration: Duration) -> u64 {
-    let whole = duration.as_secs().saturating_mul(1000);
-    whole.saturating_add(u64::from(duration.subsec_millis()))
 }
 
 #[cfg(test)]

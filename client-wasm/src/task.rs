@@ -12,8 +12,8 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
 
 use crate::api::Bridge;
-use crate::client::effect::{Effect, Timer};
-use crate::client::{Client, Request, milliseconds};
+use crate::client::effect::{Effect, Timer, milliseconds};
+use crate::client::{Client, Request};
 use crate::fault::{Fault, Side};
 use crate::opening;
 use crate::page::{Caller, Page};

@@ -15,15 +15,19 @@ const USAGE: &str = "usage: cargo xtask serve [--release] [-- flags of `footbrid
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.split_first() {
-        Some((verb, rest)) if verb == "serve" => serve::serve(rest),
+        Some((verb, rest)) if verb == "serve" => serve::serve(rest).map(|()| true),
         Some((verb, rest)) if verb == "test" => test::test(rest),
-        Some((verb, [])) if verb == "wasm" => wasm::build(),
-        _ => Err(USAGE.to_owned()),
+        Some((verb, [])) if verb == "wasm" => wasm::build().map(|()| true),
+        _ => {
+            run::say(USAGE);
+            return ExitCode::from(2);
+        }
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(message) => {
-            run::complain(&message);
+            run::say(&message);
             ExitCode::FAILURE
         }
     }

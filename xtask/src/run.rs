@@ -57,8 +57,3 @@ pub(crate) fn first_line(mut command: Command) -> Option<String> {
 pub(crate) fn say(line: &str) {
     eprintln!("xtask: {line}");
 }
-
-/// A line for the person who has to act.
-pub(crate) fn complain(line: &str) {
-    say(line);
-}

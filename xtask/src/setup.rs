@@ -183,11 +183,11 @@ fn newest(paths: &[PathBuf]) -> SystemTime {
     let mut newest = SystemTime::UNIX_EPOCH;
     let mut waiting = paths.to_vec();
     while let Some(path) = waiting.pop() {
+        // A folder's own time tells of files that were removed.
+        newest = newest.max(modified(&path));
         if path.is_dir() {
             let entries = fs::read_dir(&path).into_iter().flatten().flatten();
             waiting.extend(entries.map(|entry| entry.path()));
-        } else {
-            newest = newest.max(modified(&path));
         }
     }
     newest

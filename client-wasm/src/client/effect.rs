@@ -75,3 +75,9 @@ impl State {
         }
     }
 }
+
+/// For sentences. Beyond what a timer can hold it is all the same.
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    let whole = duration.as_secs().saturating_mul(1000);
+    whole.saturating_add(u64::from(duration.subsec_millis()))
+}
