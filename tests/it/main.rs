@@ -2,6 +2,8 @@
 
 /// What `POST connect` takes and gives, and what its ticket is good for.
 mod connect;
+/// The built-in server through the bridge: each of its tools, and everything else it offers.
+mod demo;
 /// The documents say what the code does.
 mod docs;
 /// What happens at a limit.
@@ -12,7 +14,7 @@ mod programs;
 mod relay;
 /// What an attacker gets: nothing.
 mod security;
-/// Real MCP servers of npm and PyPI, and the built-in one, used for real.
+/// Real MCP servers of npm and PyPI, used for real.
 mod servers;
 /// Nothing is left running.
 mod shutdown;

@@ -145,17 +145,47 @@ impl Page {
 
     /// Sends a request and waits for its response, which is returned whole.
     pub async fn call(&mut self, method: &str, params: Value) -> Value {
-        self.next_id += 1;
-        let id = self.next_id;
-        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))
-            .await;
-        self.response(&json!(id)).await
+        let id = self.start(method, params).await;
+        self.response(&id).await
     }
 
     /// The response to a request.
     pub async fn response(&mut self, id: &Value) -> Value {
         self.frame_where(|frame| frame["id"] == *id && frame.get("method").is_none())
             .await
+    }
+
+    /// Sends a request without waiting for its response; its id.
+    pub async fn start(&mut self, method: &str, params: Value) -> Value {
+        self.next_id += 1;
+        let id = json!(self.next_id);
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))
+            .await;
+        id
+    }
+
+    /// Sends a notification.
+    pub async fn notify(&mut self, method: &str, params: Value) {
+        self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }))
+            .await;
+    }
+
+    /// Waits for a request or a notification of the MCP server.
+    pub async fn message(&mut self, method: &str) -> Value {
+        self.frame_where(|frame| frame["method"] == method).await
+    }
+
+    /// Waits for a request of the MCP server and answers it with a result; the request.
+    pub async fn answer(&mut self, method: &str, result: Value) -> Value {
+        let request = self.message(method).await;
+        self.send(&json!({ "jsonrpc": "2.0", "id": request["id"], "result": result }))
+            .await;
+        request
+    }
+
+    /// Frames that came while another was waited for, and that nobody has asked for yet.
+    pub fn skipped(&self) -> impl Iterator<Item = &Value> {
+        self.skipped.iter()
     }
 
     /// Calls a tool; its result.
