@@ -131,10 +131,16 @@ impl Task {
 /// The exit code is the command's, or 128 and the number of the signal that ended it.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(task) = Task::from_args(args) else {
-        complain("usage: footbridge supervise --parent PID [--term-wait-ms N] [--report] -- COMMAND [ARG…]");
+        complain(
+            "usage: footbridge supervise --parent PID [--term-wait-ms N] [--report] -- COMMAND [ARG…]",
+        );
         return ExitCode::from(EXIT_BROKEN);
     };
-    let verdict = if task.exec { become_command(&task) } else { supervise(&task) };
+    let verdict = if task.exec {
+        become_command(&task)
+    } else {
+        supervise(&task)
+    };
     match verdict {
         Ok(verdict) => {
             if task.report {
@@ -167,7 +173,9 @@ fn become_command(task: &Task) -> io::Result<Verdict> {
         return Err(io::Error::other("the supervisor is gone"));
     }
     let error = Command::new(&task.command).args(&task.args).exec();
-    Ok(Verdict::NotStarted(error.raw_os_error().unwrap_or_default()))
+    Ok(Verdict::NotStarted(
+        error.raw_os_error().unwrap_or_default(),
+    ))
 }
 
 fn supervise(task: &Task) -> io::Result<Verdict> {
@@ -264,7 +272,10 @@ fn has_parent(task: &Task) -> bool {
 fn restrict() -> io::Result<()> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     // A core dump would hold the secrets of the environment.
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
     rustix::process::setrlimit(Resource::Core, none)?;
     #[cfg(target_os = "linux")]
     rustix::thread::set_no_new_privs(true)?;
@@ -273,14 +284,24 @@ fn restrict() -> io::Result<()> {
 
 fn start(task: &Task) -> io::Result<Pid> {
     // This very program, also when its file has been replaced since.
-    let program = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
+    let program = if cfg!(target_os = "linux") {
+        "/proc/self/exe".into()
+    } else {
+        std::env::current_exe()?
+    };
     let mut command = Command::new(program);
-    command.arg0("footbridge").args(["supervise", "--exec", "--parent"]);
+    command
+        .arg0("footbridge")
+        .args(["supervise", "--exec", "--parent"]);
     command.arg(std::process::id().to_string());
     if task.report {
         command.arg("--report");
     }
-    let child = command.arg("--").arg(&task.command).args(&task.args).spawn()?;
+    let child = command
+        .arg("--")
+        .arg(&task.command)
+        .args(&task.args)
+        .spawn()?;
     // What the bridge closes, the command must see closed, and the other way round.
     let null = File::options().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;
@@ -365,17 +386,37 @@ mod tests {
 
     #[test]
     fn an_incomplete_task_is_refused() {
-        for line in ["--parent 7 --", "--parent 7 sh", "-- sh", "--parent x -- sh", "--parent 0 -- sh", "--parent"] {
+        for line in [
+            "--parent 7 --",
+            "--parent 7 sh",
+            "-- sh",
+            "--parent x -- sh",
+            "--parent 0 -- sh",
+            "--parent",
+        ] {
             assert_eq!(task(line), None, "{line}");
         }
     }
 
     #[test]
     fn a_verdict_is_read_as_it_was_written_and_nothing_else_is_one() {
-        for verdict in [Verdict::Exit(255), Verdict::Signal(9), Verdict::NotStarted(8)] {
-            assert_eq!(Verdict::from_line(format!("{RECORD}{verdict}").as_bytes()), Some(verdict));
+        for verdict in [
+            Verdict::Exit(255),
+            Verdict::Signal(9),
+            Verdict::NotStarted(8),
+        ] {
+            assert_eq!(
+                Verdict::from_line(format!("{RECORD}{verdict}").as_bytes()),
+                Some(verdict)
+            );
         }
-        for line in ["", "exit 3", "footbridge exit 3", "\u{1e}footbridge exit", "\u{1e}footbridge exit x"] {
+        for line in [
+            "",
+            "exit 3",
+            "footbridge exit 3",
+            "\u{1e}footbridge exit",
+            "\u{1e}footbridge exit x",
+        ] {
             assert_eq!(Verdict::from_line(line.as_bytes()), None, "{line}");
         }
     }

@@ -2,12 +2,37 @@
 //!
 //! Owns processes and connections. Never knows that browsers exist, and never decides what a message means.
 
+use std::path::Path;
+
 use footbridge_shared::fault::Fault;
+use footbridge_shared::fault::FaultCode;
+use footbridge_shared::params::ServerParams;
 use footbridge_shared::rpc::Message;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Limits;
 use crate::policy::Approved;
+
+#[cfg(unix)]
+mod command;
+#[cfg(unix)]
+mod environment;
+#[cfg(unix)]
+mod lines;
+#[cfg(unix)]
+mod redact;
+#[cfg(unix)]
+mod spawner;
+#[cfg(unix)]
+mod stderr;
+#[cfg(unix)]
+mod stdin;
+#[cfg(unix)]
+mod stdio;
+#[cfg(unix)]
+mod stdout;
 
 /// What an MCP server sends, in order. `Gone` is the last item.
 #[derive(Debug)]
@@ -20,11 +45,75 @@ pub enum FromUpstream {
     Gone(Fault),
 }
 
-/// A connected MCP server.
+/// A connected MCP server. Dropping it ends the server too, without waiting for that.
 #[derive(Debug)]
 pub struct Upstream {
-    /// Towards the MCP server.
+    /// Towards the MCP server. Closed once it is gone.
     pub sender: mpsc::Sender<Message>,
     /// From the MCP server. `None` after [`FromUpstream::Gone`].
     pub receiver: mpsc::Receiver<FromUpstream>,
+    /// Whatever moves messages between the queues and the wire; all of it ends by itself after `stop`.
+    tasks: JoinSet<()>,
+    /// Asks the tasks to end the MCP server.
+    stop: CancellationToken,
+}
+
+/// Starts an MCP server or connects to one. `program` is this binary: it supervises the process.
+///
+/// # Errors
+/// A [`Fault`] of the upstream's side when the MCP server cannot be started, of the browser's side when a field
+/// of the params is wrong.
+pub async fn connect(
+    approved: &Approved,
+    program: &Path,
+    limits: &Limits,
+) -> Result<Upstream, Fault> {
+    match approved.params() {
+        #[cfg(unix)]
+        ServerParams::Stdio(params) => stdio::connect(params, program, limits).await,
+        #[cfg(not(unix))]
+        ServerParams::Stdio(_) => Err(Fault::new(
+            FaultCode::NotSupported,
+            "MCP servers over stdio are not supported on this system.",
+        )),
+        ServerParams::Sse(_) | ServerParams::Http(_) => Err(Fault::new(
+            FaultCode::NotSupported,
+            "MCP servers over HTTP are not supported yet.",
+        )
+        .hint("Use a server that is started as a command.")),
+        ServerParams::Named(_) => Err(Fault::new(
+            FaultCode::Internal,
+            "The catalogue's entry was not looked up.",
+        )),
+    }
+}
+
+impl Upstream {
+    /// Ends the MCP server in order: closes its input, waits, SIGTERM to its processes, waits, SIGKILL.
+    /// Messages already in the queue are still written. Returns when nothing of it is left.
+    pub async fn stop(self) {
+        let Self {
+            sender,
+            receiver,
+            mut tasks,
+            stop,
+        } = self;
+        stop.cancel();
+        // Nobody reads any more: what the MCP server still says is thrown away instead of holding it up.
+        drop((sender, receiver));
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// A test double: the far ends of both queues come back.
+    pub fn memory(capacity: usize) -> (Self, mpsc::Receiver<Message>, mpsc::Sender<FromUpstream>) {
+        let (sender, from_bridge) = mpsc::channel(capacity);
+        let (to_bridge, receiver) = mpsc::channel(capacity);
+        let upstream = Self {
+            sender,
+            receiver,
+            tasks: JoinSet::new(),
+            stop: CancellationToken::new(),
+        };
+        (upstream, from_bridge, to_bridge)
+    }
 }

@@ -15,10 +15,19 @@ pub fn descendants(root: Pid) -> Vec<Pid> {
     let mut family = vec![root];
     let mut next = 0;
     while let Some(&parent) = family.get(next) {
-        family.extend(table.iter().filter(|entry| entry.parent == Some(parent)).map(|entry| entry.pid));
+        family.extend(
+            table
+                .iter()
+                .filter(|entry| entry.parent == Some(parent))
+                .map(|entry| entry.pid),
+        );
         next += 1;
     }
-    let is_alive = |pid: &Pid| table.iter().any(|entry| entry.pid == *pid && !entry.is_zombie);
+    let is_alive = |pid: &Pid| {
+        table
+            .iter()
+            .any(|entry| entry.pid == *pid && !entry.is_zombie)
+    };
     family.into_iter().skip(1).filter(is_alive).collect()
 }
 
@@ -28,8 +37,11 @@ pub fn marked(value: &str) -> Vec<Pid> {
     let wanted = format!("{MARK}={value}");
     let has_mark = |pid: &Pid| {
         // Not readable: another user's, or gone.
-        std::fs::read(format!("/proc/{pid}/environ"))
-            .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes()))
+        std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
+            environment
+                .split(|byte| *byte == 0)
+                .any(|entry| entry == wanted.as_bytes())
+        })
     };
     let this = rustix::process::getpid();
     pids().filter(|pid| *pid != this).filter(has_mark).collect()
@@ -55,10 +67,16 @@ impl Entry {
         let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
         // The second field is the program's name in parentheses, and may itself hold spaces and parentheses.
         let after_name = memchr::memrchr(b')', &stat)?;
-        let mut fields = str::from_utf8(&stat[after_name + 1..]).ok()?.split_ascii_whitespace();
+        let mut fields = str::from_utf8(&stat[after_name + 1..])
+            .ok()?
+            .split_ascii_whitespace();
         let state = fields.next()?;
         let parent = Pid::from_raw(fields.next()?.parse().ok()?);
-        Some(Self { pid, parent, is_zombie: matches!(state, "Z" | "X") })
+        Some(Self {
+            pid,
+            parent,
+            is_zombie: matches!(state, "Z" | "X"),
+        })
     }
 }
 
