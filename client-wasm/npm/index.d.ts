@@ -1,131 +1,203 @@
 /** Any JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [member: string]: Json | undefined };
+/** A JSON object. */
 export type JsonObject = { [member: string]: Json | undefined };
 
+/** An MCP server that is a program on the bridge's machine, spoken to over its standard input and output. */
 export interface StdioServerParams {
   type: "StdioServerParams";
+  /** The program. No shell reads it. */
   command: string;
   args?: string[];
+  /** Added to the few variables that the bridge passes on. */
   env?: Record<string, string>;
+  /** The directory to start it in. */
   cwd?: string;
   encoding?: "utf-8";
+  /** What becomes of bytes that are not UTF-8. Default: `"strict"`. */
   encoding_error_handler?: "strict" | "ignore" | "replace";
 }
+/** An MCP server reached over HTTP with server-sent events, the transport of 2024. */
 export interface SseServerParams {
   type: "SseServerParams";
   url: string;
   headers?: Record<string, string>;
+  /** Seconds to connect and to post; never how long a tool may run. Default: 5. */
   timeout?: number;
+  /** Seconds that the event stream may stay silent. Default: 300. */
   sse_read_timeout?: number;
 }
+/** An MCP server reached over Streamable HTTP. */
 export interface StreamableHttpServerParams {
   type: "StreamableHttpServerParams";
   url: string;
   headers?: Record<string, string>;
+  /** Seconds to connect and to post; never how long a tool may run. Default: 30. */
   timeout?: number;
+  /** Seconds that an event stream may stay silent. Default: 300. */
   sse_read_timeout?: number;
+  /** Whether the MCP server is told when the session ends. Default: `true`. */
   terminate_on_close?: boolean;
 }
+/** Where an MCP server is, and how it is reached. */
 export type ServerParams = StdioServerParams | SseServerParams | StreamableHttpServerParams;
 
 /** What every call to the bridge needs. */
 export interface BridgeOptions {
-  /** The bridge: its origin (`http://127.0.0.1:8000`) or its API prefix (`/api/mcp`, `https://x/api/mcp`). Default: `/api/mcp` of the page's own origin. */
+  /**
+   * The bridge: its origin (`http://127.0.0.1:8000`) or its API prefix (`/api/mcp`, `https://x/api/mcp`).
+   * Default: `/api/mcp` of the page's own origin. Without a page, as in Node, it must be written in full.
+   */
   url?: string;
-  /** The bridge's token. */
+  /** The bridge's token, as it printed it. */
   token?: string;
+  /** Gives the call up; it then rejects with the code `"aborted"`. */
   signal?: AbortSignal;
 }
 
+/** What `connect` needs: exactly one of `server` and `params`. */
 export interface ConnectOptions extends BridgeOptions {
-  /** A server of the bridge's catalogue. Exactly one of `server` and `params`. */
+  /** The name of a server of the bridge's catalogue. */
   server?: string;
+  /** Values for what that catalogue entry asks for. Only with `server`. */
   inputs?: Record<string, string>;
   /** Where the MCP server is. */
   params?: ServerParams;
-  /** MCP client capabilities to declare; default: derived from `handlers`. */
+  /** MCP client capabilities to declare. Default: derived from `handlers`, and none without handlers. */
   capabilities?: JsonObject;
+  /** How to introduce this program to the MCP server. Default: as the bridge. */
   clientInfo?: { name: string; version: string; title?: string };
-  /** Answers to what the server asks, by method: "elicitation/create", "sampling/createMessage", "roots/list". */
+  /** Answers to what the server asks, by method: `"elicitation/create"`, `"sampling/createMessage"`, `"roots/list"`. */
   handlers?: Record<string, RequestHandler>;
-  /** Called from the first moment, before `connect` resolves: state changes and stderr while an `npx` downloads. */
+  /** Called at each change of state, from the first moment on. */
   onState?: (state: SessionState) => void;
+  /** Called with each line of the server process's standard error, such as the progress of an `npx` that downloads. */
   onStderr?: (line: string) => void;
+  /** Called with each frame on the socket, in both directions. */
   onFrame?: (frame: FrameEvent) => void;
-  /** How long to wait until the server is ready, in ms. Default 90 000. */
+  /** How long to wait until the server is ready, in ms. Default: 90 000. */
   timeout?: number;
 }
 
+/**
+ * `connecting`: the bridge is asked for a session. `starting`: the MCP server is being started or greeted.
+ * `ready`: it answers. `closed`: the session is over, for good.
+ */
 export type SessionState = "connecting" | "starting" | "ready" | "closed";
+
+/**
+ * Answers a request of the MCP server with its result, an object.
+ * What it throws becomes a JSON-RPC error: -32603 with the message, or the error's own integer `rpcCode`.
+ * `signal` fires when the server, or the end of the session, withdraws the request; the answer is then dropped.
+ */
 export type RequestHandler = (params: JsonObject, context: { method: string; signal: AbortSignal }) => Json | Promise<Json>;
 
+/** What a single request can be given. */
 export interface RequestOptions {
+  /** Gives the request up: it rejects with the code `"aborted"`, and the MCP server is told. */
   signal?: AbortSignal;
-  /** ms without an answer or progress. Default: none. */
+  /** ms without an answer or progress, after which the request is given up with the code `"timeout"`. Default: none. */
   timeout?: number;
+  /** Called each time the MCP server reports progress. */
   onProgress?: (progress: { progress: number; total?: number; message?: string }) => void;
 }
 
+/** A frame that passed: exactly its text, and when, in ms since 1970. */
 export interface FrameEvent { direction: "in" | "out"; text: string; time: number }
+/** How a session ended: the WebSocket's close code and reason, and the error if it was not meant to end. */
 export interface CloseInfo { code: number; reason: string; error?: FootbridgeError }
 
+/** What a session tells, by event. */
 export interface SessionEvents {
+  /** The state changed. */
   state: SessionState;
+  /** The MCP server tells something. Progress that a request listens for goes there instead. */
   notification: { method: string; params: JsonObject };
+  /** A line of the server process's standard error. The bridge sends them while someone listens, kept ones first. */
   stderr: string;
+  /** A frame passed. */
   frame: FrameEvent;
+  /** The session is over. The last event, and it comes once. */
   close: CloseInfo;
 }
 
+/** A session with one MCP server, from the moment it is ready. Made by `connect`. */
 export declare class Session {
+  private constructor();
+  /** The session's id at the bridge. */
   readonly id: string;
   readonly state: SessionState;
+  /** The MCP server's capabilities, as it declared them. */
   readonly capabilities: JsonObject;
+  /** The MCP server's name and version, as it gave them. */
   readonly serverInfo: { name: string; version: string; title?: string } | null;
+  /** The revision of MCP that the bridge and the server agreed on. */
   readonly protocolVersion: string;
+  /** How the MCP server wishes to be used, in its own words. */
   readonly instructions: string | null;
+  /** How the bridge reaches the MCP server. */
   readonly transport: "stdio" | "sse" | "http";
   /** Sends a request and waits for its result. Rejects with a FootbridgeError (`side: "server"` when the MCP server answered with an error). */
   request(method: string, params?: JsonObject, options?: RequestOptions): Promise<JsonObject>;
+  /** Sends a notification. Throws a FootbridgeError when the session is closed. */
   notify(method: string, params?: JsonObject): void;
-  /** Answers a kind of server request; `null` removes the handler. */
+  /** Answers a kind of server request from now on; `null` removes the handler. The capabilities stay as declared. */
   onRequest(method: string, handler: RequestHandler | null): void;
   /** Listens; returns a function that stops listening. */
   on<K extends keyof SessionEvents>(event: K, listener: (value: SessionEvents[K]) => void): () => void;
+  /** Asks the bridge how this session is. */
   status(options?: { signal?: AbortSignal }): Promise<SessionStatus>;
-  /** Ends the session and its MCP server. */
+  /** Ends the session and its MCP server, and waits until the socket is closed. Calls in flight reject. */
   close(): Promise<void>;
 }
 
+/** What the bridge tells of a session. */
 export interface SessionStatus {
+  /** Whether the session is there. The members below are, only if it is. */
   status: boolean;
+  /** For people. */
   message: string;
   session_id: string;
+  /** Whether the MCP server is ready and a browser is attached. */
   connected?: boolean;
+  /** The MCP server's capabilities; `null` until it is ready. */
   capabilities?: JsonObject | null;
+  /** RFC 3339, UTC. */
   created_at?: string;
+  /** When a message last passed, in either direction. RFC 3339, UTC. */
   last_activity?: string;
   [more: string]: Json | undefined;
 }
 
+/** A server that the bridge's operator offers by name. */
 export interface CatalogueEntry { name: string; title?: string; description?: string; transport: "stdio" | "sse" | "http" }
 
+/** Opens a session, and resolves when its MCP server is ready. Rejects with a FootbridgeError. */
 export declare function connect(options: ConnectOptions): Promise<Session>;
+/** Asks how a session is; one that is not there has `status: false`. Rejects with a FootbridgeError. */
 export declare function status(options: BridgeOptions & { sessionId: string }): Promise<SessionStatus>;
+/** Lists the bridge's catalogue. Rejects with a FootbridgeError. */
 export declare function servers(options?: BridgeOptions): Promise<CatalogueEntry[]>;
 
-/** Loads the WebAssembly from somewhere else: a URL, a Response, bytes or a compiled module. Optional, before the first call. */
+/**
+ * Loads the WebAssembly from somewhere else: a URL, a Response, bytes or a compiled module; in Node also a path.
+ * Optional, before the first call: it is loaded once, and what comes later changes nothing.
+ */
 export declare function load(source?: string | URL | Response | BufferSource | WebAssembly.Module): Promise<void>;
 
+/** What every failure of this package is. */
 export declare class FootbridgeError extends Error {
+  private constructor();
   /** Stable: "unauthorized", "params_denied", "upstream_exited", "timeout", "aborted", "socket_closed", ... or for an MCP server's error "server_error". */
   readonly code: string;
-  /** Whose doing it was. */
+  /** Whose doing it was: this program's or its browser's, the bridge's, that of the way to the MCP server, or the MCP server's own. */
   readonly side: "browser" | "bridge" | "upstream" | "server";
   /** JSON-RPC code, when there is one. */
   readonly rpcCode?: number;
+  /** The way out, for people. */
   readonly hint?: string;
   /** HTTP status, when a route refused. */
   readonly status?: number;
+  /** What else is known, such as `command`, `exit_code` and `stderr` of a process, or the `data` of a JSON-RPC error. */
   readonly data?: Json;
 }

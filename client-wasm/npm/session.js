@@ -143,10 +143,6 @@ export class Session {
     await this.#closed.promise;
   }
 
-  async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
-    await this.close();
-  }
-
   async #open({ server, inputs, params, capabilities, clientInfo, timeout, ...rest }) {
     const { handlers = {}, onState, onStderr, onFrame, signal } = rest;
     const options = { server, inputs, params, capabilities, clientInfo };

@@ -2,7 +2,7 @@
 //! Owns every use of a parser here. Values are only ever cut out and passed on: reading numbers,
 //! or every shape with a parser of its own, would add a fifth to what a page downloads.
 
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 
 /// The members of an object, in order. The values are JSON text and borrow from the whole.
 #[derive(Debug)]
@@ -100,14 +100,16 @@ impl Object {
 
 /// Whether `text` is JSON, of whatever kind.
 pub(crate) fn is_json(text: &str) -> bool {
-    serde_json::from_str::<&RawValue>(text).is_ok()
+    value(text).is_some_and(|(_, rest)| rest.trim_ascii().is_empty())
 }
 
 /// The first value of `text`, and what follows it.
 fn value(text: &str) -> Option<(&str, &str)> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
-    let value = values.next()?.ok()?.get();
-    Some((value, text.get(values.byte_offset()..)?))
+    // Skipped, not read: that checks the value and stops at its end.
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    values.next()?.ok()?;
+    let (value, rest) = text.split_at_checked(values.byte_offset())?;
+    Some((value.trim_ascii_start(), rest))
 }
 
 /// The string that `text`, a JSON value, stands for.

@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::Poll;
 
 use futures_util::{Sink as _, StreamExt as _};
 use gloo_net::websocket::futures::WebSocket;
@@ -80,9 +81,16 @@ impl Socket {
 
     /// Waits until the socket is open, or never will be.
     pub(crate) async fn opened(&mut self) -> bool {
-        // The sink is ready as soon as the socket is no longer connecting; it gives no error.
-        let ready = poll_fn(|context| Pin::new(&mut self.stream.0).poll_ready(context)).await;
-        ready.is_ok() && matches!(self.stream.0.state(), State::Open)
+        poll_fn(|context| {
+            // The sink is ready as soon as the socket is no longer connecting.
+            if Pin::new(&mut self.stream.0).poll_ready(context).is_ready() {
+                return Poll::Ready(matches!(self.stream.0.state(), State::Open));
+            }
+            // A refused socket stays "connecting" in Node 22, which reports an error and no close.
+            // Nothing else can arrive before a socket is open.
+            self.stream.0.poll_next_unpin(context).map(|_| false)
+        })
+        .await
     }
 
     /// Whether the bridge speaks the native dialect on this socket.

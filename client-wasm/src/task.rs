@@ -150,13 +150,15 @@ impl Task {
         }
         let mut socket = Socket::connect(&url)?;
         *self.socket.borrow_mut() = Some(socket.handle());
-        if socket.opened().await {
-            if socket.speaks_native() {
-                self.with(Client::opened);
-            } else {
-                let fault = Fault::not_a_bridge("does not speak footbridge.v1 on its socket");
-                self.with(|client| client.fail(fault));
-            }
+        if !socket.opened().await {
+            self.with(|client| client.socket_closed(1006, String::new()));
+            return Ok(());
+        }
+        if socket.speaks_native() {
+            self.with(Client::opened);
+        } else {
+            let fault = Fault::not_a_bridge("does not speak footbridge.v1 on its socket");
+            self.with(|client| client.fail(fault));
         }
         loop {
             match socket.next().await {

@@ -2,13 +2,6 @@
 //!
 //! Owns processes and connections. Never knows that browsers exist, and never decides what a message means.
 
-mod environment;
-mod lines;
-mod program;
-mod spawner;
-mod stderr;
-mod stdio;
-
 use std::path::Path;
 
 use footbridge_shared::fault::Fault;
@@ -22,6 +15,25 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Limits;
 use crate::policy::Approved;
 
+#[cfg(unix)]
+mod command;
+#[cfg(unix)]
+mod environment;
+#[cfg(unix)]
+mod lines;
+#[cfg(unix)]
+mod redact;
+#[cfg(unix)]
+mod spawner;
+#[cfg(unix)]
+mod stderr;
+#[cfg(unix)]
+mod stdin;
+#[cfg(unix)]
+mod stdio;
+#[cfg(unix)]
+mod stdout;
+
 /// What an MCP server sends, in order. `Gone` is the last item.
 #[derive(Debug)]
 pub enum FromUpstream {
@@ -33,62 +45,75 @@ pub enum FromUpstream {
     Gone(Fault),
 }
 
-/// A connected MCP server. Dropping it ends the server too, without waiting for it.
+/// A connected MCP server. Dropping it ends the server too, without waiting for that.
 #[derive(Debug)]
 pub struct Upstream {
-    /// Towards the MCP server.
+    /// Towards the MCP server. Closed once it is gone.
     pub sender: mpsc::Sender<Message>,
     /// From the MCP server. `None` after [`FromUpstream::Gone`].
     pub receiver: mpsc::Receiver<FromUpstream>,
-    stop: CancellationToken,
+    /// Whatever moves messages between the queues and the wire; all of it ends by itself after `stop`.
     tasks: JoinSet<()>,
+    /// Asks the tasks to end the MCP server.
+    stop: CancellationToken,
 }
 
-/// Starts an MCP server or connects to one. `program` is this binary, which supervises child processes.
+/// Starts an MCP server or connects to one. `program` is this binary: it supervises the process.
 ///
 /// # Errors
-/// A fault that says why it could not be started or reached, and what to do.
+/// A [`Fault`] of the upstream's side when the MCP server cannot be started, of the browser's side when a field
+/// of the params is wrong.
 pub async fn connect(
     approved: &Approved,
     program: &Path,
     limits: &Limits,
 ) -> Result<Upstream, Fault> {
     match approved.params() {
+        #[cfg(unix)]
         ServerParams::Stdio(params) => stdio::connect(params, program, limits).await,
-        ServerParams::Sse(_) | ServerParams::Http(_) | ServerParams::Named(_) => Err(Fault::new(
+        #[cfg(not(unix))]
+        ServerParams::Stdio(_) => Err(Fault::new(
             FaultCode::NotSupported,
-            "This bridge reaches MCP servers over stdio only.",
+            "MCP servers over stdio are not supported on this system.",
+        )),
+        ServerParams::Sse(_) | ServerParams::Http(_) => Err(Fault::new(
+            FaultCode::NotSupported,
+            "MCP servers over HTTP are not supported yet.",
+        )
+        .hint("Use a server that is started as a command.")),
+        ServerParams::Named(_) => Err(Fault::new(
+            FaultCode::Internal,
+            "The catalogue's entry was not looked up.",
         )),
     }
 }
 
 impl Upstream {
-    /// Ends the MCP server in order: closes its input, waits, SIGTERM, waits, SIGKILL. Nothing of it is left when
-    /// this returns. The waits are [`Limits::stop_stdin_wait`] and [`Limits::stop_term_wait`].
+    /// Ends the MCP server in order: closes its input, waits, SIGTERM to its processes, waits, SIGKILL.
+    /// Messages already in the queue are still written. Returns when nothing of it is left.
     pub async fn stop(self) {
         let Self {
             sender,
             receiver,
-            stop,
             mut tasks,
+            stop,
         } = self;
-        // A closed queue is what closes the server's input, and what lets its last words be thrown away.
-        drop(sender);
-        drop(receiver);
         stop.cancel();
+        // Nobody reads any more: what the MCP server still says is thrown away instead of holding it up.
+        drop((sender, receiver));
         while tasks.join_next().await.is_some() {}
     }
 
     /// A test double: the far ends of both queues come back.
     pub fn memory(capacity: usize) -> (Self, mpsc::Receiver<Message>, mpsc::Sender<FromUpstream>) {
-        let (sender, at_server) = mpsc::channel(capacity);
-        let (from_server, receiver) = mpsc::channel(capacity);
+        let (sender, from_bridge) = mpsc::channel(capacity);
+        let (to_bridge, receiver) = mpsc::channel(capacity);
         let upstream = Self {
             sender,
             receiver,
-            stop: CancellationToken::new(),
             tasks: JoinSet::new(),
+            stop: CancellationToken::new(),
         };
-        (upstream, at_server, from_server)
+        (upstream, from_bridge, to_bridge)
     }
 }

@@ -404,9 +404,8 @@ async fn a_malformed_frame_is_answered_and_the_session_lives() {
             (r#"{"jsonrpc":"1.0","id":8,"method":"x"}"#, -32600, json!(8)),
         ] {
             page.send_text(frame).await;
-            let answer = match page.frame_within(std::time::Duration::from_secs(5)).await {
-                Some(answer) => answer,
-                None => panic!("{dialect}: no answer to {frame:?}"),
+            let Some(answer) = page.frame_within(std::time::Duration::from_secs(5)).await else {
+                panic!("{dialect}: no answer to {frame:?}")
             };
             assert_eq!(
                 answer["error"]["code"], code,

@@ -67,9 +67,10 @@ class Peer {
 /**
  * Starts a bridge on a free port of the loopback.
  * `attach(peer)` speaks for the session; without it the session is ready at once.
+ * `protocol` is the subprotocol it echoes.
  * `routes` replaces the answer of a route: `(request, body) => [status, json]`.
  */
-export async function bridge(t, { attach, routes = {} } = {}) {
+export async function bridge(t, { attach, routes = {}, protocol = "footbridge.v1" } = {}) {
   const calls = [];
   let resolvePeer;
   const peer = new Promise((resolve) => (resolvePeer = resolve));
@@ -108,7 +109,7 @@ export async function bridge(t, { attach, routes = {} } = {}) {
   });
   const sockets = new WebSocketServer({
     server,
-    handleProtocols: (offered) => (offered.has("footbridge.v1") ? "footbridge.v1" : false),
+    handleProtocols: (offered) => offered.has("footbridge.v1") && protocol,
   });
   sockets.on("connection", (socket, request) => {
     const peer = new Peer(socket, request);

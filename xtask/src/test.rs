@@ -107,7 +107,7 @@ fn lint() -> Result<(), String> {
 }
 
 fn lint_wasm() -> Result<(), String> {
-    run(cargo(&["lint-wasm", "--quiet"]))
+    run(cargo(&["lint-wasm"]))
 }
 
 fn docs() -> Result<(), String> {

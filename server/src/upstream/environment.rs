@@ -1,59 +1,71 @@
-//! What a child process sees of the bridge's environment, and what of it must never be shown.
+//! The environment of an MCP server: what it inherits and what the caller adds.
+//!
+//! Owns the list of what is inherited. Never passes on anything else: the bridge's environment may hold secrets.
 
 use std::ffi::OsString;
 
 use footbridge_shared::params::Secrets;
 
-/// What is inherited: the list of the MCP TypeScript SDK, and what decides how text, times and temporary files come
-/// out. Everything else, the bridge's own token included, stays with the bridge.
+/// Who and where the user is, as the official SDKs inherit it; and, since programs garble text, misread dates
+/// or fail to write temporary files without them: the locale, the time zone and the directory for such files.
 const INHERITED: [&str; 11] = [
     "HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
     "TMPDIR",
 ];
 
-/// Shorter values are too common in ordinary text to hide.
-const SHORTEST_SECRET: usize = 6;
+/// The bridge's search path for programs.
+pub(super) fn path() -> Option<OsString> {
+    std::env::var_os("PATH")
+}
 
-/// The environment of a child: the inherited variables, then the caller's.
-pub(super) fn of_child(env: &Secrets) -> Vec<(OsString, OsString)> {
+/// The whole environment of an MCP server. The policy has checked the names of what is added.
+pub(super) fn of_child(added: &Secrets) -> Vec<(OsString, OsString)> {
+    merge(|name| std::env::var_os(name), added)
+}
+
+fn merge(
+    inherited: impl Fn(&str) -> Option<OsString>,
+    added: &Secrets,
+) -> Vec<(OsString, OsString)> {
     let inherited = INHERITED
         .iter()
-        .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
-    // A value that begins so is a shell function (CVE-2014-6271).
-    let inherited = inherited.filter(|(_, value)| !value.to_string_lossy().starts_with("()"));
-    inherited
-        .chain(
-            env.iter()
-                .map(|(name, value)| (name.into(), value.expose().into())),
-        )
-        .collect()
+        .filter(|name| !added.contains_key(**name))
+        .filter_map(|name| Some((OsString::from(name), inherited(name)?)))
+        // Old shells run such a value as a function.
+        .filter(|(_, value)| !value.as_encoded_bytes().starts_with(b"()"));
+    let added = added
+        .iter()
+        .map(|(name, value)| (name.into(), value.expose().into()));
+    inherited.chain(added).collect()
 }
 
-/// Hides the values of an environment in a child's own words.
-#[derive(Clone)]
-pub(super) struct Redactor {
-    values: Vec<String>,
-}
+#[cfg(test)]
+mod tests {
+    use footbridge_shared::params::Secret;
 
-impl Redactor {
-    pub(super) fn new(env: &Secrets) -> Self {
-        let mut values: Vec<String> = env
-            .values()
-            .map(|value| value.expose().to_owned())
-            .filter(|value| value.len() >= SHORTEST_SECRET)
-            .collect();
-        // A value that holds another must be hidden first, or the rest of it would stay.
-        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        Self { values }
-    }
+    use super::*;
 
-    pub(super) fn redact(&self, text: String) -> String {
-        self.values.iter().fold(text, |text, value| {
-            if text.contains(value.as_str()) {
-                text.replace(value.as_str(), "***")
-            } else {
-                text
-            }
-        })
+    #[test]
+    fn only_listed_variables_are_inherited_and_the_callers_win() {
+        let check = |added: &[(&str, &str)]| -> Vec<String> {
+            let inherited = |name: &str| match name {
+                "PATH" => Some("/bin".into()),
+                "SHELL" => Some("() { :; }".into()),
+                "SECRET" => Some("x".into()),
+                _ => None,
+            };
+            let added = added
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), Secret::new(*value)))
+                .collect();
+            merge(inherited, &added)
+                .into_iter()
+                .map(|(name, value)| {
+                    format!("{}={}", name.to_string_lossy(), value.to_string_lossy())
+                })
+                .collect()
+        };
+        assert_eq!(check(&[]), ["PATH=/bin"]);
+        assert_eq!(check(&[("_A1", "b"), ("PATH", "/x")]), ["PATH=/x", "_A1=b"]);
     }
 }

@@ -1,62 +1,90 @@
-//! Lines out of a stream of bytes, each at most so long.
+//! Cuts a stream of bytes into lines.
+//!
+//! Owns the one buffer of a stream: it grows for a long line and shrinks back. Never looks into a line.
 
 use std::io;
 
-use tokio::io::AsyncBufRead;
-use tokio::io::AsyncBufReadExt;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt as _;
 
-/// A buffer that has held one long line is given back above this size.
-const KEPT_CAPACITY: usize = 256 * 1024;
+/// The usual size of the buffer: what a pipe holds.
+const BUFFER_BYTES: usize = 64 * 1024;
 
-/// What became of reading a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Read {
-    /// A line, without its line end; the last one may have had none.
-    Line,
-    /// A line longer than the limit, cut there.
-    Cut,
-    /// The stream has ended.
-    End,
+/// Why there is no next line.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LineError {
+    #[error("a line is longer than the limit")]
+    TooLong,
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
-/// Reads a line into `line`, which is emptied first. The rest of a line that was cut is thrown away.
-pub(super) async fn read(
-    input: &mut (impl AsyncBufRead + Unpin),
-    line: &mut Vec<u8>,
+/// A stream that is read line by line.
+#[derive(Debug)]
+pub(super) struct Lines<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    /// Where the next line begins.
+    start: usize,
+    /// Up to where no line end was found.
+    scanned: usize,
+    /// Bytes of the longest line.
     limit: usize,
-) -> io::Result<Read> {
-    line.clear();
-    if line.capacity() > KEPT_CAPACITY {
-        line.shrink_to(KEPT_CAPACITY);
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    pub(super) fn new(reader: R, limit: usize) -> Self {
+        Self {
+            reader,
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+            start: 0,
+            scanned: 0,
+            limit,
+        }
     }
-    let mut is_cut = false;
-    loop {
-        let available = input.fill_buf().await?;
-        if available.is_empty() {
-            return Ok(if is_cut {
-                Read::Cut
-            } else if line.is_empty() {
-                Read::End
-            } else {
-                Read::Line
-            });
+
+    /// The next complete line that is already here, without its `\n`.
+    pub(super) fn take(&mut self) -> Option<Result<&[u8], LineError>> {
+        let Some(at) = memchr::memchr(b'\n', &self.buffer[self.scanned..]) else {
+            self.scanned = self.buffer.len();
+            return (self.scanned - self.start > self.limit).then_some(Err(LineError::TooLong));
+        };
+        let line = self.start..self.scanned + at;
+        self.start = line.end + 1;
+        self.scanned = self.start;
+        if line.len() > self.limit {
+            return Some(Err(LineError::TooLong));
         }
-        let end = memchr::memchr(b'\n', available);
-        let part = &available[..end.unwrap_or(available.len())];
-        let room = limit.saturating_sub(line.len());
-        is_cut |= part.len() > room;
-        line.extend_from_slice(&part[..part.len().min(room)]);
-        let n_used = part.len() + usize::from(end.is_some());
-        input.consume(n_used);
-        if end.is_some() {
-            if line.last() == Some(&b'\r') {
-                line.pop();
+        Some(Ok(&self.buffer[line]))
+    }
+
+    /// Reads once; false at the end of the stream. Cancel-safe.
+    pub(super) async fn fill(&mut self) -> io::Result<bool> {
+        self.make_room();
+        Ok(self.reader.read_buf(&mut self.buffer).await? > 0)
+    }
+
+    /// What stands behind the last line end once the stream has ended.
+    pub(super) fn rest(&mut self) -> Option<&[u8]> {
+        let rest = &self.buffer[self.start..];
+        self.start = self.buffer.len();
+        self.scanned = self.start;
+        (!rest.is_empty()).then_some(rest)
+    }
+
+    fn make_room(&mut self) {
+        if self.start > 0 {
+            // Only the beginning of one line is left to move: every complete one has been taken.
+            self.buffer.drain(..self.start);
+            self.scanned -= self.start;
+            self.start = 0;
+            if self.buffer.capacity() > 4 * BUFFER_BYTES {
+                self.buffer.shrink_to(BUFFER_BYTES);
             }
-            return Ok(if is_cut { Read::Cut } else { Read::Line });
         }
-        if is_cut {
-            // Nothing of it is wanted any more; a stream without line ends must not keep us here for ever.
-            return Ok(Read::Cut);
+        if self.buffer.capacity() == self.buffer.len() {
+            // Doubling, so that a long line is copied a fixed number of times.
+            self.buffer.reserve(self.buffer.len().max(BUFFER_BYTES));
         }
     }
 }
@@ -65,49 +93,67 @@ pub(super) async fn read(
 mod tests {
     use super::*;
 
-    async fn all(bytes: &[u8], chunk: usize, limit: usize) -> Vec<(Read, String)> {
-        let mut input = tokio::io::BufReader::with_capacity(chunk, bytes);
-        let (mut line, mut seen) = (Vec::new(), Vec::new());
-        loop {
-            let read = read(&mut input, &mut line, limit).await.unwrap();
-            if read == Read::End {
-                return seen;
+    async fn read(chunks: &[&str], limit: usize) -> Vec<String> {
+        let mut builder = Vec::new();
+        for chunk in chunks {
+            builder.extend_from_slice(chunk.as_bytes());
+        }
+        let (mut far, near) = tokio::io::duplex(5);
+        let mut lines = Lines::new(near, limit);
+        let write = async {
+            use tokio::io::AsyncWriteExt as _;
+            let _ = far.write_all(&builder).await;
+            drop(far);
+        };
+        let collect = async move {
+            let mut seen = Vec::new();
+            loop {
+                while let Some(line) = lines.take() {
+                    match line {
+                        Ok(line) => seen.push(String::from_utf8_lossy(line).into_owned()),
+                        Err(_) => {
+                            seen.push("TOO LONG".to_owned());
+                            return seen;
+                        }
+                    }
+                }
+                if !lines.fill().await.unwrap() {
+                    seen.extend(
+                        lines
+                            .rest()
+                            .map(|rest| String::from_utf8_lossy(rest).into_owned()),
+                    );
+                    return seen;
+                }
             }
-            seen.push((read, String::from_utf8_lossy(&line).into_owned()));
-        }
+        };
+        tokio::join!(write, collect).1
     }
 
     #[tokio::test]
-    async fn lines_are_found_whatever_the_chunks() {
-        for chunk in 1..12 {
-            let seen = all(b"a\r\n\nlonger line\nend", chunk, 100).await;
-            let expected = [
-                (Read::Line, "a"),
-                (Read::Line, ""),
-                (Read::Line, "longer line"),
-                (Read::Line, "end"),
-            ];
-            let seen: Vec<(Read, &str)> = seen
-                .iter()
-                .map(|(read, line)| (*read, line.as_str()))
-                .collect();
-            // An empty line at the end of a chunk must not be taken for the end of the stream.
-            assert_eq!(seen, expected, "chunks of {chunk}");
-        }
+    async fn lines_come_out_whole_however_they_arrive() {
+        assert_eq!(
+            read(&["one\n\ntwo and more\nthr", "ee"], 99).await,
+            ["one", "", "two and more", "three"]
+        );
+        assert!(read(&[], 99).await.is_empty());
     }
 
     #[tokio::test]
-    async fn a_line_at_the_limit_passes_and_one_past_it_is_cut() {
-        assert_eq!(
-            all(b"12345\n", 64, 5).await,
-            [(Read::Line, "12345".to_owned())]
-        );
-        assert_eq!(
-            all(b"123456\nb\n", 64, 5).await,
-            [
-                (Read::Cut, "12345".to_owned()),
-                (Read::Line, "b".to_owned())
-            ]
-        );
+    async fn a_line_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
+        assert_eq!(read(&["12345678\n"], 8).await, ["12345678"]);
+        assert_eq!(read(&["ok\n123456789\n"], 8).await, ["ok", "TOO LONG"]);
+        assert_eq!(read(&["123456789"], 8).await, ["TOO LONG"]);
+    }
+
+    #[tokio::test]
+    async fn the_buffer_shrinks_after_a_long_line() {
+        let long = "x".repeat(1024 * 1024);
+        let text = format!("{long}\nshort\n");
+        let mut lines = Lines::new(text.as_bytes(), usize::MAX);
+        while lines.fill().await.unwrap() {
+            while lines.take().is_some() {}
+        }
+        assert!(lines.buffer.capacity() <= 4 * BUFFER_BYTES);
     }
 }

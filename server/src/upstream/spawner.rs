@@ -1,67 +1,157 @@
-//! The one thread that starts child processes.
+//! Starts supervisors, and makes sure that none is forgotten.
 //!
-//! A supervisor asks the kernel to be told of its parent's death, and the kernel means the *thread* that started it
-//! (prctl(2), `PR_SET_PDEATHSIG`). A worker thread of the runtime may end at any time; this one never does.
+//! Owns the one thread that forks, and the handle of each supervisor. Never knows what is said to an MCP server.
 
 use std::io;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::process::ExitStatus;
+use std::process::Stdio;
 use std::sync::OnceLock;
-use std::sync::mpsc;
 
+use rustix::process::Pid;
+use rustix::process::Signal;
 use tokio::process::Child;
+use tokio::process::ChildStderr;
+use tokio::process::ChildStdin;
+use tokio::process::ChildStdout;
 use tokio::process::Command;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
-/// How many starts may wait for the thread; a start takes about a millisecond.
-const QUEUE: usize = 64;
+use crate::supervise::processes;
 
-struct Start {
+/// A command to start, on behalf of a runtime, and where the supervisor goes.
+struct Order {
     command: Command,
+    mark: String,
     runtime: Handle,
-    answer: oneshot::Sender<io::Result<Child>>,
+    reply: oneshot::Sender<io::Result<Started>>,
 }
 
-/// Starts a command.
-pub(super) async fn spawn(command: Command) -> io::Result<Child> {
-    static SPAWNER: OnceLock<Result<mpsc::SyncSender<Start>, io::ErrorKind>> = OnceLock::new();
-    let spawner = SPAWNER
+/// A supervisor and the standard streams of its command.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) supervisor: Supervisor,
+    pub(super) stdin: ChildStdin,
+    pub(super) stdout: ChildStdout,
+    pub(super) stderr: ChildStderr,
+}
+
+/// A running supervisor. Dropping it tells it to end its command; that then goes on without us.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    child: Child,
+    mark: String,
+}
+
+/// The orders of the forking thread.
+///
+/// A static, because supervisors die with the *thread* that started them (`PR_SET_PDEATHSIG`): this one must
+/// outlive every session and every runtime, so nothing smaller than the process can own it.
+static ORDERS: OnceLock<Option<mpsc::Sender<Order>>> = OnceLock::new();
+
+/// Starts `command`, whose environment holds `mark` as [`processes::MARK`].
+pub(super) async fn start(mut command: Command, mark: String) -> io::Result<Started> {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // Ctrl-C at the bridge's terminal is the bridge's alone.
+        .process_group(0);
+    let orders = ORDERS
         .get_or_init(start_thread)
         .as_ref()
-        .map_err(|kind| io::Error::from(*kind))?;
-    let (answer, answered) = oneshot::channel();
-    let start = Start {
+        .ok_or_else(|| io::Error::other("no thread could be started"))?;
+    let (reply, started) = oneshot::channel();
+    let order = Order {
         command,
+        mark,
         runtime: Handle::current(),
-        answer,
+        reply,
     };
-    spawner.try_send(start).map_err(|_| {
-        io::Error::new(
-            io::ErrorKind::WouldBlock,
-            "too many processes are being started",
-        )
-    })?;
-    answered
-        .await
-        .map_err(|_| io::Error::other("the spawner is gone"))?
+    let gone = || io::Error::other("the thread that starts processes is gone");
+    orders.send(order).await.map_err(|_| gone())?;
+    started.await.map_err(|_| gone())?
 }
 
-fn start_thread() -> Result<mpsc::SyncSender<Start>, io::ErrorKind> {
-    let (sender, starts) = mpsc::sync_channel::<Start>(QUEUE);
-    let run = move || {
-        for Start {
-            mut command,
-            runtime,
-            answer,
-        } in starts
-        {
-            let _guard = runtime.enter();
-            // A session that has ended meanwhile drops the child, which its guard then ends.
-            let _ = answer.send(command.spawn());
-        }
-    };
+fn start_thread() -> Option<mpsc::Sender<Order>> {
+    let (sender, mut orders) = mpsc::channel::<Order>(16);
     std::thread::Builder::new()
         .name("spawner".to_owned())
-        .spawn(run)
-        .map_err(|error| error.kind())?;
-    Ok(sender)
+        .spawn(move || {
+            while let Some(order) = orders.blocking_recv() {
+                // A runtime that is shutting down panics here, which must not take the others' supervisors along.
+                let _ = catch_unwind(AssertUnwindSafe(|| fulfil(order)));
+            }
+        })
+        .ok()?;
+    Some(sender)
+}
+
+fn fulfil(order: Order) {
+    let Order {
+        mut command,
+        mark,
+        runtime,
+        reply,
+    } = order;
+    let _entered = runtime.enter();
+    let started = command.spawn().and_then(|mut child| {
+        let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let supervisor = Supervisor { child, mark };
+        let (Some(stdin), Some(stdout), Some(stderr)) = streams else {
+            return Err(io::Error::other("the process has no pipes"));
+        };
+        Ok(Started {
+            supervisor,
+            stdin,
+            stdout,
+            stderr,
+        })
+    });
+    // If nobody waits any more, dropping the answer ends the supervisor.
+    let _ = reply.send(started);
+}
+
+impl Supervisor {
+    /// Waits until the supervisor, and with it everything it watches, is gone. Cancel-safe.
+    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    /// Tells it to end its command: SIGTERM, a wait, SIGKILL.
+    pub(super) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Kills it. Its command dies with it; [`Self::sweep`] finds the rest.
+    pub(super) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Kills whatever carries the mark: for a supervisor that could not do it itself any more.
+    /// True when nothing was left.
+    pub(super) fn sweep(&self) -> bool {
+        let left = processes::marked(&self.mark);
+        for pid in &left {
+            let _ = rustix::process::kill_process(*pid, Signal::KILL);
+        }
+        left.is_empty()
+    }
+
+    fn signal(&self, signal: Signal) {
+        // `None` once it has been waited for: its number may be somebody else's by now.
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(pid) = pid.and_then(Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.terminate();
+    }
 }

@@ -1,139 +1,311 @@
-//! A child's standard error: always read, passed on when there is room, its end kept for the report.
+//! Reads an MCP server's standard error: what is shown of it, and what is kept for the report of its end.
+//!
+//! Owns the pace at which lines are shown and the tail that is kept. Never makes the MCP server wait.
 
-use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::io::BufReader;
-use tokio::process::ChildStderr;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
-use tokio::time::Duration;
 use tokio::time::Instant;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
+use super::FromUpstream;
+use super::redact::Redactor;
 use crate::supervise::Verdict;
-use crate::upstream::FromUpstream;
-use crate::upstream::environment::Redactor;
-use crate::upstream::lines;
-use crate::upstream::lines::Read;
 
-/// A longer line is cut: it is for people.
-const LINE_BYTES: usize = 8 * 1024;
-/// How many lines a second are passed on; the others are counted.
+/// Bytes read at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Lines shown at once, and how many more each second.
 const LINES_PER_SECOND: u32 = 200;
-/// How much of the end goes into an error.
-const REPORT_BYTES: usize = 4 * 1024;
 
-/// What standard error left behind.
-#[derive(Debug, Default)]
-pub(super) struct Ended {
-    /// The last lines.
-    pub(super) tail: String,
-    /// What the supervisor said of the child's end.
-    pub(super) verdict: Option<Verdict>,
-}
+/// Bytes of standard error in an exit report.
+const REPORT_BYTES: usize = 4096;
 
-/// Reads to the end.
-pub(super) async fn read(
-    stderr: ChildStderr,
-    to_session: mpsc::Sender<FromUpstream>,
-    redactor: Redactor,
-) -> Ended {
-    let mut input = BufReader::with_capacity(16 * 1024, stderr);
-    let mut line = Vec::new();
-    let mut ended = Ended::default();
-    let mut tail = Tail::default();
-    let mut pace = Pace::new();
-    // The supervisor's record comes after a line end of its own, which is no line of the child's.
-    let mut blank = false;
-    while let Ok(read @ (Read::Line | Read::Cut)) =
-        lines::read(&mut input, &mut line, LINE_BYTES).await
-    {
-        if let Some(verdict) = Verdict::from_line(&line) {
-            ended.verdict.get_or_insert(verdict);
-            continue;
-        }
-        if std::mem::replace(&mut blank, line.is_empty()) {
-            tail.push(String::new());
-        }
-        if line.is_empty() {
-            continue;
-        }
-        let mut text = redactor.redact(String::from_utf8_lossy(&line).into_owned());
-        if read == Read::Cut {
-            text.push('…');
-        }
-        tail.push(text.clone());
-        if let Some(n_dropped) = pace.may_pass() {
-            if n_dropped > 0 {
-                let _ = to_session.try_send(FromUpstream::Stderr(format!(
-                    "({n_dropped} lines were left out)"
-                )));
-            }
-            if to_session.try_send(FromUpstream::Stderr(text)).is_err() {
-                pace.dropped();
-            }
-        }
+/// How long a pipe of a process that is gone may take to end. Only somebody who was handed it holds it open.
+const END_WAIT: Duration = Duration::from_millis(500);
+
+/// How long lines may be missing from what is shown before it says so.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// Reads; after `ending` only what is there already. `Ok(false)` is the end.
+pub(super) async fn read_or_end(
+    ending: &CancellationToken,
+    read: impl Future<Output = io::Result<bool>>,
+) -> io::Result<bool> {
+    let mut read = std::pin::pin!(read);
+    tokio::select! {
+        result = &mut read => result,
+        () = ending.cancelled() => timeout(END_WAIT, read).await.unwrap_or(Ok(false)),
     }
-    ended.tail = tail.text();
-    ended
 }
 
-/// How fast lines are passed on.
-struct Pace {
-    since: Instant,
-    n_passed: u32,
+/// Shows lines in the session, redacted, as far as they can be taken; the rest is counted.
+#[derive(Debug)]
+pub(super) struct Display {
+    queue: mpsc::Sender<FromUpstream>,
+    redactor: Arc<Redactor>,
+    /// What is shown, such as `standard error`.
+    what: &'static str,
+    tokens: u32,
+    refilled: Instant,
     n_dropped: u64,
 }
 
-impl Pace {
-    fn new() -> Self {
+impl Display {
+    /// Bytes of a line; the rest of it is cut off.
+    pub(super) const MAX_BYTES: usize = 8 * 1024;
+
+    pub(super) fn new(
+        queue: mpsc::Sender<FromUpstream>,
+        redactor: Arc<Redactor>,
+        what: &'static str,
+    ) -> Self {
         Self {
-            since: Instant::now(),
-            n_passed: 0,
+            queue,
+            redactor,
+            what,
+            tokens: LINES_PER_SECOND,
+            refilled: Instant::now(),
             n_dropped: 0,
         }
     }
 
-    /// Whether a line may pass now; if so, how many were dropped since the last one.
-    fn may_pass(&mut self) -> Option<u64> {
-        if self.since.elapsed() >= Duration::from_secs(1) {
-            self.since = Instant::now();
-            self.n_passed = 0;
-        }
-        if self.n_passed >= LINES_PER_SECOND {
+    /// Shows a line, or counts it as dropped.
+    pub(super) fn show(&mut self, prefix: &str, line: &[u8], max_chars: usize) {
+        if !self.is_ready() {
             self.n_dropped += 1;
-            return None;
+            return;
         }
-        self.n_passed += 1;
-        Some(std::mem::take(&mut self.n_dropped))
+        self.flush();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let redacted = self.redactor.redact(line, Self::MAX_BYTES);
+        let mut text = format!("{prefix}{redacted}");
+        let is_cut = match redacted.char_indices().nth(max_chars) {
+            Some((at, _)) => {
+                text.truncate(prefix.len() + at);
+                true
+            }
+            None => line.len() > Self::MAX_BYTES,
+        };
+        if is_cut {
+            text.push('…');
+        }
+        if self.queue.try_send(FromUpstream::Stderr(text)).is_ok() {
+            self.tokens = self.tokens.saturating_sub(1);
+        } else {
+            self.n_dropped += 1;
+        }
     }
 
-    fn dropped(&mut self) {
-        self.n_dropped += 1;
+    /// Says how many lines are missing, if any, as soon as there is room.
+    pub(super) fn flush(&mut self) {
+        if self.n_dropped == 0 {
+            return;
+        }
+        let lines = if self.n_dropped == 1 {
+            "line was"
+        } else {
+            "lines were"
+        };
+        let notice = format!("({} {lines} left out of {})", self.n_dropped, self.what);
+        if self.queue.try_send(FromUpstream::Stderr(notice)).is_ok() {
+            self.n_dropped = 0;
+        }
+    }
+
+    fn is_ready(&mut self) -> bool {
+        if self.tokens == 0 {
+            let earned = self.refilled.elapsed().as_secs_f64() * f64::from(LINES_PER_SECOND);
+            // A quarter at a time: a flood is shown in pieces that can be read, not line by line with gaps.
+            if earned < f64::from(LINES_PER_SECOND / 4) {
+                return false;
+            }
+            self.tokens = (earned as u32).min(LINES_PER_SECOND);
+            self.refilled = Instant::now();
+        }
+        true
     }
 }
 
-/// The last lines.
-#[derive(Default)]
+/// What is left of standard error at its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Remains {
+    /// The last lines, redacted.
+    pub(super) text: String,
+    /// What the supervisor said about the end of the command.
+    pub(super) verdict: Option<Verdict>,
+}
+
+/// Reads standard error until its end.
+#[derive(Debug)]
+pub(super) struct Stderr {
+    display: Display,
+    tail: Tail,
+    /// The line being read, up to what can be shown of it.
+    line: Vec<u8>,
+    /// Blank lines that are shown only if something follows: the supervisor's record begins with one.
+    n_blank: u32,
+}
+
+impl Stderr {
+    /// `keep` is how many bytes are kept for the report.
+    pub(super) fn new(display: Display, keep: usize) -> Self {
+        Self {
+            display,
+            tail: Tail::new(keep.max(REPORT_BYTES)),
+            line: Vec::new(),
+            n_blank: 0,
+        }
+    }
+
+    /// Reads until the end, as fast as it comes.
+    pub(super) async fn read<R: AsyncRead + Unpin>(
+        mut self,
+        mut reader: R,
+        ending: CancellationToken,
+    ) -> Remains {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        loop {
+            let mut n_bytes = 0;
+            let read = async {
+                n_bytes = reader.read(&mut chunk).await?;
+                Ok(n_bytes > 0)
+            };
+            let read = read_or_end(&ending, read);
+            let more = if self.display.n_dropped > 0 {
+                match timeout(SILENCE, read).await {
+                    Ok(more) => more,
+                    Err(_) => {
+                        self.display.flush();
+                        continue;
+                    }
+                }
+            } else {
+                read.await
+            };
+            if !matches!(more, Ok(true)) {
+                break;
+            }
+            self.tail.push(&chunk[..n_bytes]);
+            self.show(&chunk[..n_bytes]);
+        }
+        if !self.line.is_empty() {
+            self.end_line();
+        }
+        self.display.flush();
+        self.tail.remains(&self.display.redactor)
+    }
+
+    fn show(&mut self, mut chunk: &[u8]) {
+        let max = Display::MAX_BYTES + self.display.redactor.longest() + 1;
+        while !chunk.is_empty() {
+            if self.line.is_empty()
+                && !self.display.is_ready()
+                && let Some(last) = memchr::memrchr(b'\n', chunk)
+            {
+                // A flood is counted, not looked at.
+                let n_lines = memchr::memchr_iter(b'\n', chunk).count();
+                self.display.n_dropped += n_lines as u64;
+                chunk = &chunk[last + 1..];
+                continue;
+            }
+            let end = memchr::memchr(b'\n', chunk);
+            let piece = &chunk[..end.unwrap_or(chunk.len())];
+            let room = max.saturating_sub(self.line.len());
+            self.line.extend_from_slice(&piece[..piece.len().min(room)]);
+            let Some(end) = end else { return };
+            self.end_line();
+            chunk = &chunk[end + 1..];
+        }
+    }
+
+    fn end_line(&mut self) {
+        if self.line.is_empty() {
+            self.n_blank = (self.n_blank + 1).min(LINES_PER_SECOND);
+            return;
+        }
+        let n_blank = std::mem::take(&mut self.n_blank);
+        if Verdict::from_line(&self.line).is_none() {
+            for _ in 0..n_blank {
+                self.display.show("", b"", usize::MAX);
+            }
+            self.display.show("", &self.line, usize::MAX);
+        }
+        self.line.clear();
+    }
+}
+
+/// The last bytes of a stream.
+#[derive(Debug)]
 struct Tail {
-    lines: VecDeque<String>,
-    n_bytes: usize,
+    bytes: Vec<u8>,
+    keep: usize,
+    is_cut: bool,
 }
 
 impl Tail {
-    fn push(&mut self, line: String) {
-        self.n_bytes += line.len() + 1;
-        self.lines.push_back(line);
-        while self.n_bytes > REPORT_BYTES && self.lines.len() > 1 {
-            if let Some(oldest) = self.lines.pop_front() {
-                self.n_bytes -= oldest.len() + 1;
-            }
+    fn new(keep: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            keep,
+            is_cut: false,
         }
     }
 
-    fn text(&self) -> String {
-        self.lines
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join("\n")
+    fn push(&mut self, chunk: &[u8]) {
+        if chunk.len() >= self.keep {
+            self.is_cut |= chunk.len() > self.keep || !self.bytes.is_empty();
+            self.bytes.clear();
+            self.bytes
+                .extend_from_slice(&chunk[chunk.len() - self.keep..]);
+            return;
+        }
+        // Moved only once it has doubled, so that each byte is moved at most once.
+        if self.bytes.len() + chunk.len() > 2 * self.keep {
+            let excess = self.bytes.len() + chunk.len() - self.keep;
+            self.bytes.drain(..excess);
+            self.is_cut = true;
+        }
+        self.bytes.extend_from_slice(chunk);
+    }
+
+    fn remains(&self, redactor: &Redactor) -> Remains {
+        let mut bytes = self.bytes.as_slice();
+        if self.is_cut {
+            // What is left of a secret whose beginning is gone would not be found.
+            let from = memchr::memchr(b'\n', bytes).map_or(redactor.longest(), |at| at + 1);
+            bytes = &bytes[from.min(bytes.len())..];
+        }
+        let mut verdict = None;
+        loop {
+            bytes = bytes.trim_ascii_end();
+            let begin = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
+            let Some(said) = Verdict::from_line(&bytes[begin..]) else {
+                break;
+            };
+            // Two records when the command could not be started; the first one says why.
+            verdict = match (said, verdict) {
+                (Verdict::NotStarted(_), _) | (_, None) => Some(said),
+                (Verdict::Exit(_) | Verdict::Signal(_), Some(last)) => Some(last),
+            };
+            bytes = &bytes[..begin];
+        }
+        let mut text = redactor.redact(bytes, usize::MAX);
+        if text.len() > REPORT_BYTES {
+            let mut from = text.ceil_char_boundary(text.len() - REPORT_BYTES);
+            // A whole first line reads better, unless there is only one.
+            from += text[from..].find('\n').map_or(0, |at| at + 1);
+            text.drain(..from);
+        }
+        Remains { text, verdict }
     }
 }
+
+#[cfg(test)]
+mod tests;

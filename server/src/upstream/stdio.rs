@@ -1,416 +1,337 @@
-//! An MCP server as a child process: one JSON-RPC message per line on its standard input and output
-//! (MCP basic/transports, stdio).
+//! The upstream of an MCP server that is a process: lines of JSON on its standard input and output.
 //!
-//! Owns the child, by way of its supervisor, and its three pipes. Never answers what it reads.
+//! Owns the process from start to end, and the report of how it ended. Never interprets a message.
 
+use std::io;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
 use footbridge_shared::fault::ExitReport;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
-use footbridge_shared::params::EncodingErrors;
 use footbridge_shared::params::StdioParams;
-use footbridge_shared::rpc;
-use footbridge_shared::rpc::Message;
-use rustix::process::Pid;
-use rustix::process::Signal;
-use tokio::io::AsyncWriteExt;
-use tokio::io::BufReader;
-use tokio::process::Child;
-use tokio::process::ChildStdin;
-use tokio::process::ChildStdout;
 use tokio::process::Command;
 use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
 
+use super::FromUpstream;
+use super::Upstream;
+use super::command;
+use super::environment;
+use super::lines::Lines;
+use super::redact::Redactor;
+use super::spawner;
+use super::spawner::Started;
+use super::spawner::Supervisor;
+use super::stderr::Display;
+use super::stderr::Remains;
+use super::stderr::Stderr;
+use super::stdin;
+use super::stdout::End;
+use super::stdout::Stdout;
 use crate::config::Limits;
+use crate::supervise::LEFTOVER_WAIT;
 use crate::supervise::Verdict;
-use crate::upstream::FromUpstream;
-use crate::upstream::Upstream;
-use crate::upstream::environment;
-use crate::upstream::environment::Redactor;
-use crate::upstream::lines;
-use crate::upstream::lines::Read;
-use crate::upstream::program;
-use crate::upstream::spawner;
-use crate::upstream::stderr;
+use crate::supervise::processes;
 
-const READ_BUFFER: usize = 64 * 1024;
-/// How many queued messages go out with one write.
-const WRITE_BATCH: usize = 64;
-/// How much of a line that is not JSON-RPC is shown to people.
-const SHOWN: usize = 200;
-/// How long a server that has closed its output may take to exit by itself.
-const EXIT_WAIT: Duration = Duration::from_millis(500);
-/// What the supervisor needs beyond the child's own wait: for leftovers, and for what cannot be killed at once.
-const SUPERVISOR_WAIT: Duration = Duration::from_secs(5);
+/// How much longer than it was told a supervisor may take before it is killed itself.
+const SUPERVISOR_SLACK: Duration = Duration::from_secs(1);
 
-/// Starts the server under a supervisor.
+/// How often to look for processes that a killed supervisor left behind, and how long in between.
+const SWEEPS: u32 = 50;
+const SWEEP_PAUSE: Duration = Duration::from_millis(20);
+
+/// Starts an MCP server.
 pub(super) async fn connect(
     params: &StdioParams,
     program: &Path,
     limits: &Limits,
 ) -> Result<Upstream, Fault> {
-    let cwd = params.cwd.as_deref().map(Path::new);
-    let env = environment::of_child(&params.env);
-    let search = std::env::var_os("PATH");
-    let path = program::find(&params.command, cwd, search.as_deref())?;
-    let mut command = Command::new(program);
-    command
-        .args([
-            "supervise",
-            "--parent",
-            &std::process::id().to_string(),
-            "--report",
-            "--term-wait-ms",
-        ])
+    let name = command::name(&params.command);
+    let environment = environment::of_child(&params.env);
+    let located = {
+        let params = params.clone();
+        // Looks at files, which a network file system may take its time for.
+        tokio::task::spawn_blocking(move || {
+            command::locate(&params, environment::path().as_deref())
+        })
+        .await
+        .map_err(|_| Fault::new(FaultCode::Internal, "The search for the command failed."))??
+    };
+    let mark = uuid::Uuid::new_v4().simple().to_string();
+    let mut supervised = Command::new(program);
+    supervised
+        .args(["supervise", "--report", "--parent"])
+        .arg(std::process::id().to_string())
+        .arg("--term-wait-ms")
         .arg(limits.stop_term_wait.as_millis().to_string())
         .arg("--")
-        .arg(path)
+        .arg(located.program)
         .args(&params.args)
         .env_clear()
-        .envs(env)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    if let Some(cwd) = cwd {
-        command.current_dir(cwd);
+        .envs(environment)
+        .env(processes::MARK, &mark);
+    if let Some(directory) = located.directory {
+        supervised.current_dir(directory);
     }
-    let not_started = |why: String| {
-        program::failed(
-            &params.command,
-            format!(
-                "The MCP server `{}` could not be started: {why}.",
-                program::name(&params.command)
-            ),
+    let started = spawner::start(supervised, mark).await.map_err(|error| {
+        Fault::new(
+            FaultCode::Internal,
+            format!("The MCP server `{name}` could not be started: the bridge cannot start its supervisor ({error})."),
         )
-    };
-    let mut child = spawner::spawn(command)
-        .await
-        .map_err(|error| not_started(error.to_string()))?;
-    let (Some(stdin), Some(stdout), Some(errors)) =
-        (child.stdin.take(), child.stdout.take(), child.stderr.take())
-    else {
-        return Err(not_started("its pipes are missing".to_owned()));
-    };
-    let (sender, from_session) = mpsc::channel(limits.upstream_queue);
-    let (to_session, receiver) = mpsc::channel(limits.upstream_queue);
-    let redactor = Redactor::new(&params.env);
-    let stop = CancellationToken::new();
-    let output = Output {
-        to_session: to_session.clone(),
-        redactor: redactor.clone(),
-        limit: limits.upstream_message_bytes,
-        encoding_errors: params.encoding_errors,
-    };
-    let mut pipes = JoinSet::new();
-    pipes.spawn(async move {
-        write(stdin, from_session).await;
-        Pipe::Input
-    });
-    pipes.spawn(async move { Pipe::Output(output.read(stdout).await) });
-    let errors_to = to_session.clone();
-    pipes.spawn(async move { Pipe::Errors(stderr::read(errors, errors_to, redactor).await) });
-    let life = Life {
-        child: Supervised {
-            pid: child
-                .id()
-                .and_then(|pid| Pid::from_raw(pid.try_into().ok()?)),
-            child,
-        },
-        name: program::name(&params.command),
-        limits: limits.clone(),
-        stop: stop.clone(),
-    };
+        .data(ExitReport { command: Some(name.clone()), ..ExitReport::default() })
+    })?;
+    tracing::debug!(command = name, "started an MCP server");
+    Ok(upstream(started, name, params, limits))
+}
+
+/// Puts the tasks around a started process.
+fn upstream(started: Started, name: String, params: &StdioParams, limits: &Limits) -> Upstream {
+    let (sender, to_server) = mpsc::channel(limits.upstream_queue);
+    let (to_bridge, receiver) = mpsc::channel(limits.upstream_queue);
+    let redactor = Arc::new(Redactor::new(&params.env));
+    let (stop, ending) = (CancellationToken::new(), CancellationToken::new());
+    let close_stdin = CancellationToken::new();
+    let (stdin_failed, stdin_end) = oneshot::channel();
+    let (stdout_ended, stdout_end) = oneshot::channel();
+    let (stderr_ended, stderr_end) = oneshot::channel();
     let mut tasks = JoinSet::new();
-    tasks.spawn(life.run(pipes, to_session));
-    Ok(Upstream {
+
+    let write = stdin::write(started.stdin, to_server, close_stdin.clone());
+    tasks.spawn(async move {
+        if write.await.is_err() {
+            let _ = stdin_failed.send(());
+        }
+    });
+    let stdout = Stdout {
+        lines: Lines::new(started.stdout, limits.upstream_message_bytes),
+        encoding_errors: params.encoding_errors,
+        queue: to_bridge.clone(),
+        display: Display::new(to_bridge.clone(), Arc::clone(&redactor), "standard output"),
+        ending: ending.clone(),
+    };
+    tasks.spawn(async move {
+        let _ = stdout_ended.send(stdout.read().await);
+    });
+    let display = Display::new(to_bridge.clone(), redactor, "standard error");
+    let stderr = Stderr::new(display, limits.stderr_bytes).read(started.stderr, ending.clone());
+    tasks.spawn(async move {
+        let _ = stderr_ended.send(stderr.await);
+    });
+    let process = Process {
+        name,
+        supervisor: started.supervisor,
+        stdin_wait: limits.stop_stdin_wait,
+        term_wait: limits.stop_term_wait,
+        message_bytes: limits.upstream_message_bytes,
+        stop: stop.clone(),
+        close_stdin,
+        ending,
+        stdin_end,
+        stdout_end,
+        stderr_end,
+    };
+    tasks.spawn(async move {
+        let fault = process.attend().await;
+        // Fails when the session is over, and waits for it as long as it is not.
+        let _ = to_bridge.send(FromUpstream::Gone(fault)).await;
+    });
+    Upstream {
         sender,
         receiver,
-        stop,
         tasks,
-    })
-}
-
-/// The supervisor. Dropping it lets it end the server: it hears SIGTERM, and the server's whole family is its own.
-struct Supervised {
-    child: Child,
-    pid: Option<Pid>,
-}
-
-impl Supervised {
-    fn terminate(&self) {
-        if let Some(pid) = self.pid {
-            let _ = rustix::process::kill_process(pid, Signal::TERM);
-        }
-    }
-
-    /// Waits for its end; whether it came in time.
-    async fn ended_within(&mut self, limit: Duration) -> bool {
-        let ended = timeout(limit, self.child.wait()).await.is_ok();
-        if ended {
-            self.pid = None;
-        }
-        ended
+        stop,
     }
 }
 
-impl Drop for Supervised {
-    fn drop(&mut self) {
-        self.terminate();
-    }
-}
-
-/// What a pipe's task ended with.
-enum Pipe {
-    Input,
-    Output(OutputEnd),
-    Errors(stderr::Ended),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum OutputEnd {
-    /// The server closed it, or nobody reads any more.
-    Closed,
-    /// A line was over the limit.
-    TooLong,
-}
-
-/// The one task that owns a child from its start to its end.
-struct Life {
-    child: Supervised,
+/// A running MCP server, and everything that tells of its end.
+struct Process {
     name: String,
-    limits: Limits,
+    supervisor: Supervisor,
+    stdin_wait: Duration,
+    term_wait: Duration,
+    message_bytes: usize,
+    /// The session asks for the end.
     stop: CancellationToken,
+    /// Asks for the end of standard input.
+    close_stdin: CancellationToken,
+    /// Tells the readers that the process is gone.
+    ending: CancellationToken,
+    stdin_end: oneshot::Receiver<()>,
+    stdout_end: oneshot::Receiver<End>,
+    stderr_end: oneshot::Receiver<Remains>,
 }
 
-impl Life {
-    async fn run(mut self, mut pipes: JoinSet<Pipe>, to_session: mpsc::Sender<FromUpstream>) {
-        let (mut output, mut errors) = (None, None);
-        loop {
-            tokio::select! {
-                () = self.stop.cancelled() => {
-                    // The session has let go of its queues, so the server's input is being closed.
-                    self.end(self.limits.stop_stdin_wait).await;
-                    break;
-                }
-                _ = self.child.child.wait() => {
-                    self.child.pid = None;
-                    break;
-                }
-                Some(Ok(pipe)) = pipes.join_next() => match pipe {
-                    Pipe::Input => {}
-                    Pipe::Errors(ended) => errors = Some(ended),
-                    Pipe::Output(end) => {
-                        output = Some(end);
-                        let wait = if end == OutputEnd::TooLong { Duration::ZERO } else { EXIT_WAIT };
-                        self.end(wait).await;
-                        break;
-                    }
-                },
-            }
-        }
-        // The supervisor outlives the whole family, so both pipes are closed at their far end; unless it was killed.
-        while output.is_none() || errors.is_none() {
-            tokio::select! {
-                () = self.stop.cancelled() => break,
-                Some(Ok(pipe)) = pipes.join_next() => match pipe {
-                    Pipe::Input => {}
-                    Pipe::Output(end) => output = Some(end),
-                    Pipe::Errors(ended) => errors = Some(ended),
-                },
-                () = sleep(SUPERVISOR_WAIT) => {
-                    // A slow session is waited for; an orphan that holds a pipe open is not.
-                    if to_session.capacity() > 0 {
-                        break;
-                    }
+/// Why a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    Exited,
+    ClosedInput,
+    ClosedOutput,
+    TooLarge,
+    Stopped,
+}
+
+impl Process {
+    /// Waits for the end of the process, brings it about when there is reason to, and says how it went.
+    async fn attend(mut self) -> Fault {
+        let mut stdout_ended = false;
+        let mut reason = tokio::select! {
+            _ = self.supervisor.wait() => Reason::Exited,
+            () = self.stop.cancelled() => Reason::Stopped,
+            Ok(()) = &mut self.stdin_end => Reason::ClosedInput,
+            end = &mut self.stdout_end => {
+                stdout_ended = true;
+                match end {
+                    Ok(End::TooLarge) => Reason::TooLarge,
+                    Ok(End::Closed) | Err(_) => Reason::ClosedOutput,
                 }
             }
-        }
-        let fault = self.fault(
-            output == Some(OutputEnd::TooLong),
-            errors.unwrap_or_default(),
-        );
-        let _ = to_session.send(FromUpstream::Gone(fault)).await;
-    }
-
-    /// Ends the server: waits for it to go by itself, then SIGTERM, and SIGKILL by the supervisor.
-    async fn end(&mut self, wait: Duration) {
-        if self.child.ended_within(wait).await {
-            return;
-        }
-        self.child.terminate();
-        if !self
-            .child
-            .ended_within(self.limits.stop_term_wait + SUPERVISOR_WAIT)
-            .await
-        {
-            debug!("a supervisor did not end in time");
-            let _ = self.child.child.kill().await;
-        }
-    }
-
-    fn fault(&self, too_long: bool, errors: stderr::Ended) -> Fault {
-        let name = &self.name;
-        let mut report = ExitReport {
-            command: Some(name.clone()),
-            stderr: errors.tail,
-            ..ExitReport::default()
         };
-        if too_long {
-            let limit = self.limits.upstream_message_bytes;
-            return Fault::new(FaultCode::UpstreamTooLarge, format!("The MCP server `{name}` sent a message of more than {limit} bytes and was stopped."))
-                .hint("Raise limits.upstream_message_bytes.")
-                .data(report);
+        self.close_stdin.cancel();
+        let patience = match reason {
+            Reason::TooLarge => Duration::ZERO,
+            Reason::Exited | Reason::Stopped => self.stdin_wait,
+            // A process that exits closes its pipes first, and may leave others behind that take time to end.
+            Reason::ClosedInput | Reason::ClosedOutput => self.stdin_wait + LEFTOVER_WAIT,
+        };
+        let status = match timeout(patience, self.supervisor.wait()).await {
+            Ok(status) => {
+                if reason != Reason::Stopped && reason != Reason::TooLarge {
+                    reason = Reason::Exited;
+                }
+                status
+            }
+            Err(_) => self.terminate().await,
+        };
+        if !status.as_ref().is_ok_and(|status| status.code().is_some()) {
+            // A supervisor never ends by a signal of its own accord: it was killed and has left things behind.
+            self.sweep().await;
         }
-        match errors.verdict {
-            Some(Verdict::NotStarted(errno)) => {
-                let why = std::io::Error::from_raw_os_error(errno);
-                Fault::new(
-                    FaultCode::UpstreamFailed,
-                    format!("The MCP server `{name}` could not be started: {why}."),
-                )
-                .field("server_params.command")
-                .data(report)
+        self.ending.cancel();
+        if !stdout_ended && (&mut self.stdout_end).await == Ok(End::TooLarge) {
+            reason = Reason::TooLarge;
+        }
+        let remains = (&mut self.stderr_end).await.unwrap_or_default();
+        self.fault(reason, status.ok(), remains)
+    }
+
+    /// SIGTERM and SIGKILL by the supervisor; if that does not do it, without the supervisor.
+    async fn terminate(&mut self) -> io::Result<ExitStatus> {
+        self.supervisor.terminate();
+        let wait = self.term_wait + LEFTOVER_WAIT + SUPERVISOR_SLACK;
+        if let Ok(status) = timeout(wait, self.supervisor.wait()).await {
+            return status;
+        }
+        self.supervisor.kill();
+        self.sweep().await;
+        timeout(SUPERVISOR_SLACK, self.supervisor.wait())
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Does a supervisor's last duty in its place.
+    async fn sweep(&self) {
+        for _ in 0..SWEEPS {
+            if self.supervisor.sweep() {
+                return;
             }
-            Some(Verdict::Exit(code)) => {
-                report.exit_code = Some(code);
-                Fault::new(
-                    FaultCode::UpstreamExited,
-                    format!("The MCP server `{name}` exited with code {code}."),
-                )
-                .data(report)
-            }
-            Some(Verdict::Signal(number)) => {
-                report.signal = Some(number);
-                Fault::new(
-                    FaultCode::UpstreamExited,
-                    format!("The MCP server `{name}` was ended by signal {number}."),
-                )
-                .data(report)
-            }
-            None => Fault::new(
+            sleep(SWEEP_PAUSE).await;
+        }
+    }
+
+    fn fault(self, reason: Reason, status: Option<ExitStatus>, remains: Remains) -> Fault {
+        use std::os::unix::process::ExitStatusExt as _;
+
+        let name = &self.name;
+        // Without a verdict the supervisor itself was killed, and its command with it.
+        let verdict = remains.verdict.or_else(|| {
+            let status = status?;
+            status
+                .signal()
+                .map(Verdict::Signal)
+                .or_else(|| status.code().map(Verdict::Exit))
+        });
+        let report = ExitReport {
+            command: Some(name.clone()),
+            exit_code: match verdict {
+                Some(Verdict::Exit(code)) => Some(code),
+                Some(Verdict::Signal(_) | Verdict::NotStarted(_)) | None => None,
+            },
+            signal: match verdict {
+                Some(Verdict::Signal(number)) => Some(number),
+                Some(Verdict::Exit(_) | Verdict::NotStarted(_)) | None => None,
+            },
+            stderr: remains.text,
+        };
+        let (code, message) = match (reason, verdict) {
+            (_, Some(Verdict::NotStarted(errno))) => (
+                FaultCode::UpstreamFailed,
+                format!(
+                    "The MCP server `{name}` could not be started: {}.",
+                    io::Error::from_raw_os_error(errno)
+                ),
+            ),
+            (Reason::TooLarge, _) => (
+                FaultCode::UpstreamTooLarge,
+                format!(
+                    "The MCP server `{name}` sent a message of more than {} bytes, so it was stopped.",
+                    self.message_bytes
+                ),
+            ),
+            (Reason::ClosedInput, _) => (
+                FaultCode::UpstreamExited,
+                format!(
+                    "The MCP server `{name}` closed its standard input but did not exit, so it was stopped."
+                ),
+            ),
+            (Reason::ClosedOutput, _) => (
+                FaultCode::UpstreamExited,
+                format!(
+                    "The MCP server `{name}` closed its standard output but did not exit, so it was stopped."
+                ),
+            ),
+            (Reason::Stopped, _) => (
+                FaultCode::UpstreamExited,
+                format!("The MCP server `{name}` was stopped."),
+            ),
+            (Reason::Exited, Some(Verdict::Exit(exit_code))) => (
+                FaultCode::UpstreamExited,
+                format!("The MCP server `{name}` exited with code {exit_code}."),
+            ),
+            (Reason::Exited, Some(Verdict::Signal(number))) => (
+                FaultCode::UpstreamExited,
+                format!(
+                    "The MCP server `{name}` was killed by signal {number}{}.",
+                    signal_name(number)
+                ),
+            ),
+            (Reason::Exited, None) => (
                 FaultCode::UpstreamExited,
                 format!("The MCP server `{name}` is gone."),
-            )
-            .data(report),
-        }
-    }
-}
-
-/// Feeds the server's input until the session lets go of the queue or the server closes it.
-async fn write(mut stdin: ChildStdin, mut from_session: mpsc::Receiver<Message>) {
-    let mut batch = Vec::with_capacity(WRITE_BATCH);
-    let mut bytes = Vec::new();
-    while from_session.recv_many(&mut batch, WRITE_BATCH).await > 0 {
-        bytes.clear();
-        for message in batch.drain(..) {
-            push_line(&mut bytes, message.text());
-        }
-        if stdin.write_all(&bytes).await.is_err() {
-            // It closed its input. That is not its end: what it still says is read.
-            break;
-        }
-        if bytes.capacity() > READ_BUFFER * 4 {
-            bytes = Vec::new();
-        }
-    }
-}
-
-/// One line per message: a raw line end in JSON can only be white space, so a space says the same.
-fn push_line(bytes: &mut Vec<u8>, text: &str) {
-    let start = bytes.len();
-    bytes.extend_from_slice(text.as_bytes());
-    if memchr::memchr2(b'\n', b'\r', &bytes[start..]).is_some() {
-        for byte in &mut bytes[start..] {
-            if matches!(*byte, b'\n' | b'\r') {
-                *byte = b' ';
-            }
-        }
-    }
-    bytes.push(b'\n');
-}
-
-/// The reading of a server's standard output.
-struct Output {
-    to_session: mpsc::Sender<FromUpstream>,
-    redactor: Redactor,
-    limit: usize,
-    encoding_errors: EncodingErrors,
-}
-
-impl Output {
-    async fn read(self, stdout: ChildStdout) -> OutputEnd {
-        let mut input = BufReader::with_capacity(READ_BUFFER, stdout);
-        let mut line = Vec::new();
-        loop {
-            match lines::read(&mut input, &mut line, self.limit).await {
-                Ok(Read::Line) => {
-                    if self.pass(&line).await.is_err() {
-                        return OutputEnd::Closed;
-                    }
-                }
-                Ok(Read::Cut) => return OutputEnd::TooLong,
-                Ok(Read::End) | Err(_) => return OutputEnd::Closed,
-            }
-        }
-    }
-
-    async fn pass(&self, line: &[u8]) -> Result<(), mpsc::error::SendError<FromUpstream>> {
-        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-        if line.iter().all(u8::is_ascii_whitespace) {
-            return Ok(());
-        }
-        let Some(text) = self.decode(line) else {
-            return self.skip(&String::from_utf8_lossy(line)).await;
+            ),
         };
-        match rpc::split_batch(&text) {
-            Some(items) => {
-                for item in items {
-                    self.pass_message(item.to_owned()).await?;
-                }
-                Ok(())
-            }
-            None => self.pass_message(text).await,
-        }
+        Fault::new(code, message).data(report)
     }
+}
 
-    fn decode(&self, line: &[u8]) -> Option<String> {
-        match (str::from_utf8(line), self.encoding_errors) {
-            (Ok(text), _) => Some(text.to_owned()),
-            (Err(_), EncodingErrors::Strict) => None,
-            (Err(_), EncodingErrors::Replace) => Some(String::from_utf8_lossy(line).into_owned()),
-            (Err(_), EncodingErrors::Ignore) => {
-                Some(line.utf8_chunks().map(|chunk| chunk.valid()).collect())
-            }
-        }
-    }
-
-    async fn pass_message(&self, text: String) -> Result<(), mpsc::error::SendError<FromUpstream>> {
-        match Message::parse(text.as_str()) {
-            Ok(message) => self.to_session.send(FromUpstream::Message(message)).await,
-            Err(_) => self.skip(&text).await,
-        }
-    }
-
-    /// A line that is no message is for people: a banner, a stray print.
-    async fn skip(&self, text: &str) -> Result<(), mpsc::error::SendError<FromUpstream>> {
-        debug!(
-            bytes = text.len(),
-            "a line of standard output is not JSON-RPC"
-        );
-        let shown = self.redactor.redact(text.to_owned());
-        let shown: String = shown.chars().take(SHOWN).collect();
-        self.to_session
-            .send(FromUpstream::Stderr(format!(
-                "stdout (not JSON-RPC): {shown}"
-            )))
-            .await
+/// The name of a signal in parentheses, for those that tell something.
+fn signal_name(number: i32) -> &'static str {
+    match number {
+        2 => " (SIGINT)",
+        4 => " (SIGILL)",
+        6 => " (SIGABRT)",
+        8 => " (SIGFPE)",
+        9 => " (SIGKILL)",
+        11 => " (SIGSEGV)",
+        13 => " (SIGPIPE)",
+        15 => " (SIGTERM)",
+        _ => "",
     }
 }

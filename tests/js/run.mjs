@@ -1,0 +1,28 @@
+// Packs the package as npm would publish it, installs the tarball here, and tests what is installed.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const here = import.meta.dirname;
+const run = (program, ...args) => execFileSync(program, args, { cwd: here, stdio: "inherit" });
+
+// The package is for Node 22; an older one runs only this file.
+const node =
+  Number.parseInt(process.versions.node, 10) >= 22
+    ? process.execPath
+    : join(here, "node_modules/.bin/node");
+
+const packed = mkdtempSync(join(tmpdir(), "footbridge-pack-"));
+try {
+  const pack = ["pack", "--silent", "--pack-destination", packed];
+  execFileSync("npm", pack, { cwd: join(here, "../../client-wasm"), stdio: "inherit" });
+  const [tarball] = readdirSync(packed);
+  const quiet = ["--no-save", "--no-package-lock", "--ignore-scripts", "--loglevel=error"];
+  run("npm", "install", ...quiet, join(packed, tarball));
+  run(node, join(here, "node_modules/typescript/bin/tsc"), "--project", here);
+  const tests = readdirSync(here).filter((name) => name.endsWith(".test.mjs"));
+  run(node, "--test", ...tests);
+} finally {
+  rmSync(packed, { recursive: true });
+}
