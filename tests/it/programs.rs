@@ -116,11 +116,7 @@ async fn check_sdk(program: PathBuf, script: &str, says: &str) {
         .iter()
         .filter_map(|progress| progress["progress"].as_f64())
         .collect();
-    // The TypeScript SDK forgets a progress that arrives together with the result.
-    assert!(
-        steps.len() >= 2 && [1.0, 2.0, 3.0].starts_with(&steps),
-        "{seen}"
-    );
+    assert_eq!(steps, [1.0, 2.0, 3.0], "{seen}");
     assert_eq!(seen["sampled"], json!(["What is a bridge?"]), "{seen}");
     let sampled = &call(&seen, "ask_sampling")["result"]["content"][1]["text"];
     assert_eq!(sampled, says, "{seen}");
@@ -159,7 +155,7 @@ async fn check_sdk(program: PathBuf, script: &str, says: &str) {
     assert_eq!(seen["server"]["name"], "mcp-servers/everything", "{seen}");
     let echoed = call(&seen, "echo")["result"]["content"].to_string();
     assert!(echoed.contains("wörld 🌉"), "{seen}");
-    assert_eq!(seen["progress"][0]["total"].as_f64(), Some(2.0), "{seen}");
+    assert_eq!(seen["progress"].as_array().map(Vec::len), Some(2), "{seen}");
     let sampled = call(&seen, "trigger-sampling-request")["result"].to_string();
     assert!(sampled.contains(says), "{seen}");
     let elicited = call(&seen, "trigger-elicitation-request")["result"].to_string();
