@@ -75,6 +75,13 @@ async function main(serverParams, calls) {
     seen.protocol_version = version;
   };
   await client.connect(transport);
+  // The SDK handles a response at once and a notification a moment later: of progress that it reads in one go with
+  // the result, the caller hears nothing. So it is noted where it arrives.
+  const read = transport.onmessage;
+  transport.onmessage = (message, extra) => {
+    if (message.method === "notifications/progress") seen.progress.push(message.params);
+    read(message, extra);
+  };
   seen.server = client.getServerVersion();
   seen.capabilities = client.getServerCapabilities();
   seen.tools = [];
@@ -84,8 +91,9 @@ async function main(serverParams, calls) {
     seen.tools.push(...page.tools.map((tool) => tool.name));
     cursor = page.nextCursor;
   } while (cursor !== undefined);
+  // Being given one is what makes the SDK ask for progress.
+  const onprogress = () => {};
   for (const { name, arguments: args = {} } of calls) {
-    const onprogress = (progress) => seen.progress.push(progress);
     try {
       const params = { name, arguments: args };
       seen.calls.push({ name, result: await client.callTool(params, undefined, { onprogress }) });

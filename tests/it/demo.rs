@@ -8,11 +8,10 @@ use footbridge_tests::servers;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::servers::DIALECTS;
 use crate::servers::names;
+use crate::servers::ready_with;
 use crate::servers::text;
-
-/// Every dialect, by its subprotocol.
-const DIALECTS: [&str; 3] = ["", "mcp", "footbridge.v1"];
 
 /// Everything that the demo can ask for.
 fn capabilities() -> Value {
@@ -21,29 +20,7 @@ fn capabilities() -> Value {
 
 /// A session with the demo that is ready, whoever shakes hands.
 async fn ready(bridge: &Bridge, subprotocol: &str) -> Page {
-    let body = json!({ "server_params": servers::demo(), "client_capabilities": capabilities() });
-    let (_, url) = bridge.connect_as(&body).await;
-    let mut page = bridge
-        .upgrade(&url, subprotocol)
-        .await
-        .expect("the socket opens");
-    if subprotocol == "mcp" {
-        let info = json!({ "name": "a test", "version": "0" });
-        let params = json!({ "protocolVersion": "2025-11-25", "capabilities": capabilities(), "clientInfo": info });
-        let response = page.call("initialize", params).await;
-        assert_eq!(
-            response["result"]["serverInfo"]["name"], "footbridge-demo",
-            "{response}"
-        );
-        page.notify("notifications/initialized", json!({})).await;
-    } else {
-        let greeting = page.frame_of("initialized").await;
-        assert_eq!(
-            greeting["server_info"]["name"], "footbridge-demo",
-            "{greeting}"
-        );
-    }
-    page
+    ready_with(bridge, &servers::demo(), &capabilities(), subprotocol).await
 }
 
 /// Starts a tool without waiting for it; the id of the call.
@@ -69,9 +46,17 @@ fn decoded(block: &Value) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn the_demos_tools_are_these() {
+async fn the_demo_has_these_tools_and_says_so_of_itself() {
     let bridge = Bridge::start().await;
-    let mut page = ready(&bridge, "").await;
+    let mut page = bridge.open(&servers::demo(), "footbridge.v1").await;
+    let greeting = page.frame_of("initialized").await;
+    assert_eq!(greeting["server_info"]["name"], "footbridge-demo");
+    for capability in ["tools", "resources", "prompts", "completions", "logging"] {
+        assert!(
+            greeting["capabilities"][capability].is_object(),
+            "{capability}: {greeting}"
+        );
+    }
     let list = page.call("tools/list", json!({})).await;
     let expected = [
         "add",

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use footbridge_tests::Bridge;
+use footbridge_tests::Scratch;
 use footbridge_tests::TOKEN;
 use footbridge_tests::root;
 use footbridge_tests::servers;
@@ -80,55 +81,95 @@ fn names(seen: &Value) -> Vec<&str> {
         .collect()
 }
 
-async fn check_sdk(program: PathBuf, script: &str) {
+/// The calls of one name that a client made.
+fn call<'a>(seen: &'a Value, name: &str) -> &'a Value {
+    seen["calls"]
+        .as_array()
+        .expect("calls")
+        .iter()
+        .find(|call| call["name"] == name)
+        .unwrap_or_else(|| panic!("no call of {name}: {seen}"))
+}
+
+/// A stock SDK client, called as it is, against the demo and a server of the same SDK. `says` is what the client
+/// answers when it is asked for sampling.
+async fn check_sdk(program: PathBuf, script: &str, says: &str) {
     let bridge = Bridge::start().await;
     let calls = json!([
         { "name": "add", "arguments": { "a": 20, "b": 22 } },
         { "name": "long_task", "arguments": { "steps": 3, "delay_ms": 20 } },
         { "name": "ask_sampling", "arguments": { "prompt": "What is a bridge?" } },
+        { "name": "ask_elicitation", "arguments": {} },
+        { "name": "add_note", "arguments": { "name": "sdk", "text": "was here" } },
         { "name": "fail", "arguments": { "mode": "protocol" } },
     ]);
     let seen = sdk_client(&bridge, program.clone(), script, &servers::demo(), &calls).await;
     assert_eq!(seen["protocol_version"], "2025-11-25", "{seen}");
+    assert_eq!(seen["server"]["name"], "footbridge-demo", "{seen}");
+    assert_eq!(seen["capabilities"]["resources"]["subscribe"], true);
     assert!(names(&seen).contains(&"ask_elicitation"), "{seen}");
+    let sum = &call(&seen, "add")["result"]["structuredContent"]["sum"];
+    assert_eq!(sum.as_f64(), Some(42.0), "{seen}");
+    let steps: Vec<f64> = seen["progress"]
+        .as_array()
+        .expect("progress")
+        .iter()
+        .filter_map(|progress| progress["progress"].as_f64())
+        .collect();
+    assert_eq!(steps, [1.0, 2.0, 3.0], "{seen}");
+    assert_eq!(seen["sampled"], json!(["What is a bridge?"]), "{seen}");
+    let sampled = &call(&seen, "ask_sampling")["result"]["content"][1]["text"];
+    assert_eq!(sampled, says, "{seen}");
+    assert_eq!(seen["elicited"].as_array().map(Vec::len), Some(1), "{seen}");
+    let elicited = &call(&seen, "ask_elicitation")["result"]["structuredContent"];
     assert_eq!(
-        seen["calls"][0]["result"]["structuredContent"]["sum"].as_f64(),
-        Some(42.0),
+        *elicited,
+        json!({ "action": "accept", "content": { "name": "Ada", "colour": "blue" } }),
         "{seen}"
     );
-    assert!(
-        seen["progress"]
-            .as_array()
-            .is_some_and(|progress| progress.len() >= 2),
-        "{seen}"
-    );
-    assert!(
-        seen["calls"][2]["result"]["content"].to_string().len() > 2,
-        "{seen}"
-    );
-    assert!(
-        seen["calls"][3]["error"].to_string().contains("-32050"),
-        "the server's own error code: {seen}"
-    );
+    let notifications = seen["notifications"].as_array().expect("notifications");
+    for method in [
+        "notifications/message",
+        "notifications/resources/list_changed",
+    ] {
+        assert!(
+            notifications.iter().any(|heard| heard == method),
+            "{method}: {seen}"
+        );
+    }
+    let expected = json!({
+        "code": -32050,
+        "message": "This call failed with a JSON-RPC error, as you asked it to.",
+        "data": { "mode": "protocol", "retry": false },
+    });
+    assert_eq!(call(&seen, "fail")["error"], expected, "{seen}");
 
-    let calls = json!([{ "name": "echo", "arguments": { "message": "wörld" } }]);
+    let arguments = json!({ "duration": 0.2, "steps": 2 });
+    let calls = json!([
+        { "name": "echo", "arguments": { "message": "wörld 🌉" } },
+        { "name": "trigger-long-running-operation", "arguments": arguments },
+        { "name": "trigger-sampling-request", "arguments": { "prompt": "q", "maxTokens": 5 } },
+        { "name": "trigger-elicitation-request", "arguments": {} },
+    ]);
     let seen = sdk_client(&bridge, program, script, &servers::everything(), &calls).await;
-    assert!(
-        seen["calls"][0]["result"]["content"]
-            .to_string()
-            .contains("wörld"),
-        "{seen}"
-    );
+    assert_eq!(seen["server"]["name"], "mcp-servers/everything", "{seen}");
+    let echoed = call(&seen, "echo")["result"]["content"].to_string();
+    assert!(echoed.contains("wörld 🌉"), "{seen}");
+    assert_eq!(seen["progress"].as_array().map(Vec::len), Some(2), "{seen}");
+    let sampled = call(&seen, "trigger-sampling-request")["result"].to_string();
+    assert!(sampled.contains(says), "{seen}");
+    let elicited = call(&seen, "trigger-elicitation-request")["result"].to_string();
+    assert!(elicited.contains("Ada"), "{seen}");
 }
 
 #[tokio::test]
 async fn the_typescript_sdks_websocket_client_works_as_it_is() {
-    check_sdk(node22(), "sdk_ws.mjs").await;
+    check_sdk(node22(), "sdk_ws.mjs", "An answer from the TypeScript SDK.").await;
 }
 
 #[tokio::test]
 async fn the_python_sdks_websocket_client_works_as_it_is() {
-    check_sdk(python(), "sdk_ws.py").await;
+    check_sdk(python(), "sdk_ws.py", "An answer from the Python SDK.").await;
 }
 
 async fn quickstart(bridge: &Bridge, args: &[&str]) -> String {
@@ -169,6 +210,27 @@ async fn the_quickstart_of_the_documents_runs() {
     command.extend(args);
     let printed = quickstart(&bridge, &command).await;
     assert!(printed.contains("over the bridge"), "{printed}");
+}
+
+#[tokio::test]
+async fn the_quickstart_reads_a_row_that_is_there() {
+    let (bridge, folder) = (Bridge::start().await, Scratch::new());
+    let database = folder.path("test.db");
+    let sqlite = servers::sqlite(database.to_str().expect("a Unicode path"));
+    let text = |name: &str| sqlite[name].as_str().expect(name).to_owned();
+    let args = sqlite["args"].as_array().expect("args");
+    let run = async |tool: &str, query: &str| {
+        let (query, command) = (json!({ "query": query }).to_string(), text("command"));
+        let mut flags = vec!["--tool", tool, "--arguments", &query, "--", &command];
+        flags.extend(args.iter().filter_map(Value::as_str));
+        quickstart(&bridge, &flags).await
+    };
+    run("create_table", "CREATE TABLE bridges (name TEXT)").await;
+    run("write_query", "INSERT INTO bridges VALUES ('Rialto')").await;
+    let printed = run("read_query", "SELECT name FROM bridges").await;
+    for part in ["session: ", "read_query", "Rialto", "status: connected"] {
+        assert!(printed.contains(part), "{printed}");
+    }
 }
 
 /// The README's example as it stands there, with this bridge's URL and token in it.
