@@ -2,30 +2,16 @@
 //! Owns the ids, the calls in flight, the server's open requests and the session's state.
 //! Never touches a socket, a clock or JavaScript: it takes events and gives effects.
 
-mod calls;
-pub(crate) mod effect;
+mod incoming;
 
 use std::time::Duration;
 
-use crate::client::calls::{Ask, Call};
-use crate::client::effect::{Effect, State, Timer, milliseconds};
+use crate::effect::{Effect, Request, State, Timer, milliseconds};
 use crate::fault::{Fault, Side};
-use crate::frame::{self, Control, Frame};
+use crate::frame;
 
 /// How long a socket may take to close before the session counts as closed without it.
 const CLOSING: Duration = Duration::from_secs(3);
-
-/// A request that a program wants answered.
-#[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) method: String,
-    /// JSON text of an object.
-    pub(crate) params: Option<String>,
-    /// How long to wait without an answer or progress.
-    pub(crate) timeout: Option<Duration>,
-    /// Whether the program wants to hear of progress.
-    pub(crate) progress: bool,
-}
 
 /// One session, seen from the page.
 #[derive(Debug)]
@@ -56,6 +42,24 @@ enum Phase {
     /// We asked the socket to close.
     Closing,
     Closed,
+}
+
+#[derive(Debug)]
+struct Call {
+    id: u64,
+    method: String,
+    timeout: Option<Duration>,
+    progress: bool,
+    /// JSON text; present when progress was asked for.
+    token: Option<String>,
+}
+
+#[derive(Debug)]
+struct Ask {
+    number: u64,
+    /// The server's id, as JSON text.
+    id: String,
+    method: String,
 }
 
 impl Client {
@@ -116,37 +120,6 @@ impl Client {
                 self.finish(1000, String::new(), Some(fault));
             }
             Phase::Open | Phase::Closing | Phase::Closed => {}
-        }
-    }
-
-    /// A frame arrived.
-    pub(crate) fn frame(&mut self, text: &str) {
-        match self.phase {
-            Phase::Waiting | Phase::Open => {}
-            // What arrives after the end is nobody's.
-            Phase::Opening | Phase::Closing | Phase::Closed => return,
-        }
-        let frame = Frame::decode(text);
-        if !matches!(frame, Frame::Control(Control::Closing)) {
-            self.last_error = None;
-        }
-        match frame {
-            Frame::Control(control) => self.control(control, text),
-            Frame::Request { id, method, params } => self.asked(id, method, params),
-            Frame::Notification { method, params } => self.told(method, params),
-            Frame::Result { id, result } => {
-                if self.forget(id) {
-                    let result = result.to_owned();
-                    self.effects.push(Effect::Resolve { call: id, result });
-                }
-            }
-            Frame::Error { id, error } => {
-                if self.forget(id) {
-                    let fault = Fault::from_rpc(error);
-                    self.effects.push(Effect::Reject { call: id, fault });
-                }
-            }
-            Frame::Other => {}
         }
     }
 
@@ -311,101 +284,6 @@ impl Client {
             }
             Phase::Closing | Phase::Closed => {}
         }
-    }
-
-    fn control(&mut self, control: Control, text: &str) {
-        match control {
-            Control::Starting => self.enter(State::Starting),
-            // Who waits for a first `ready` waits for `initialized`, which says more.
-            Control::Ready if self.phase == Phase::Open => {
-                self.enter(State::Ready);
-            }
-            Control::Ready | Control::Closing => {}
-            Control::Initialized => {
-                if self.phase == Phase::Waiting {
-                    self.effects.push(Effect::StopTimer(Timer::Ready));
-                }
-                self.phase = Phase::Open;
-                self.effects.push(Effect::Ready(text.to_owned()));
-                self.enter(State::Ready);
-            }
-            Control::Stderr(line) => self.effects.push(Effect::Stderr(line)),
-            Control::Error(fault) => {
-                if self.phase == Phase::Waiting {
-                    self.fail(fault);
-                } else {
-                    self.last_error = Some(fault);
-                }
-            }
-        }
-    }
-
-    fn asked(&mut self, id: &str, method: String, params: Option<&str>) {
-        if !self.methods.contains(&method) {
-            let text = if method == "ping" {
-                frame::result(id, "{}")
-            } else {
-                frame::error(id, -32601, &format!("this page does not answer {method}"))
-            };
-            self.effects.push(Effect::Send(text));
-            return;
-        }
-        let ask = self.next_id;
-        self.next_id += 1;
-        self.asks.push(Ask {
-            number: ask,
-            id: id.to_owned(),
-            method: method.clone(),
-        });
-        let params = params.unwrap_or("{}").to_owned();
-        self.effects.push(Effect::Ask {
-            ask,
-            method,
-            params,
-        });
-    }
-
-    fn told(&mut self, method: String, params: Option<&str>) {
-        match method.as_str() {
-            "notifications/progress" if self.progressed(params) => return,
-            "notifications/cancelled" => {
-                if let Some(id) = frame::param(params, "requestId")
-                    && let Some(at) = self.asks.iter().position(|ask| ask.id == id)
-                {
-                    let ask = self.asks.remove(at).number;
-                    self.effects.push(Effect::Withdraw { ask });
-                }
-            }
-            _ => {}
-        }
-        let params = params.unwrap_or("{}").to_owned();
-        self.effects.push(Effect::Notification { method, params });
-    }
-
-    /// Whether the progress was that of a call whose program wants to hear of it.
-    fn progressed(&mut self, params: Option<&str>) -> bool {
-        let Some(token) = frame::param(params, "progressToken") else {
-            return false;
-        };
-        let call = self
-            .calls
-            .iter()
-            .find(|call| call.token.as_deref() == Some(token));
-        let Some(call) = call else {
-            return false;
-        };
-        if let Some(timeout) = call.timeout {
-            self.effects
-                .push(Effect::StartTimer(Timer::Call(call.id), timeout));
-        }
-        if call.progress {
-            let params = params.unwrap_or("{}").to_owned();
-            self.effects.push(Effect::Progress {
-                call: call.id,
-                params,
-            });
-        }
-        call.progress
     }
 
     fn may_send(&self, params: Option<&str>) -> Result<(), Fault> {

@@ -8,6 +8,8 @@ mod address;
 #[cfg(any(test, target_arch = "wasm32"))]
 mod client;
 #[cfg(any(test, target_arch = "wasm32"))]
+mod effect;
+#[cfg(any(test, target_arch = "wasm32"))]
 mod fault;
 #[cfg(any(test, target_arch = "wasm32"))]
 mod frame;

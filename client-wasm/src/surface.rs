@@ -9,7 +9,8 @@ use web_sys::AbortSignal;
 
 use crate::address::Address;
 use crate::api::Bridge;
-use crate::client::{Client, Request};
+use crate::client::Client;
+use crate::effect::Request;
 use crate::fault::Fault;
 use crate::json::Members;
 use crate::page::{Caller, Page};

@@ -12,8 +12,8 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
 
 use crate::api::Bridge;
-use crate::client::effect::{Effect, Timer, milliseconds};
-use crate::client::{Client, Request};
+use crate::client::Client;
+use crate::effect::{Effect, Request, Timer, milliseconds};
 use crate::fault::{Fault, Side};
 use crate::opening;
 use crate::page::{Caller, Page};

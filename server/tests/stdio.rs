@@ -64,7 +64,9 @@ async fn connect_with(params: StdioParams, limits: &Limits) -> Result<Upstream, 
 }
 
 async fn connect(params: StdioParams) -> Upstream {
-    connect_with(params, &limits()).await.unwrap()
+    connect_with(params, &limits())
+        .await
+        .expect("the premise of the test")
 }
 
 fn message(id: u64) -> Message {
@@ -72,7 +74,7 @@ fn message(id: u64) -> Message {
 }
 
 fn text(text: &str) -> Message {
-    Message::parse(text).unwrap()
+    Message::parse(text).expect("the premise of the test")
 }
 
 async fn next(upstream: &mut Upstream) -> FromUpstream {
@@ -101,7 +103,9 @@ async fn all(upstream: &mut Upstream) -> (Vec<Message>, Vec<String>, Fault) {
             FromUpstream::Message(message) => messages.push(message),
             FromUpstream::Stderr(line) => lines.push(line),
             FromUpstream::Gone(fault) => {
-                let rest = timeout(DEADLINE, upstream.receiver.recv()).await.unwrap();
+                let rest = timeout(DEADLINE, upstream.receiver.recv())
+                    .await
+                    .expect("the premise of the test");
                 assert!(rest.is_none(), "{rest:?} came after `Gone`");
                 return (messages, lines, fault);
             }
@@ -118,7 +122,8 @@ async fn next_pids(upstream: &mut Upstream) -> Vec<i32> {
     let Message::Notification(notification) = next_message(upstream).await else {
         panic!("no process ids");
     };
-    serde_json::from_str(notification.params().unwrap()).unwrap()
+    serde_json::from_str(notification.params().expect("the premise of the test"))
+        .expect("the premise of the test")
 }
 
 fn is_alive(pid: i32) -> bool {
@@ -136,13 +141,21 @@ fn alive(pids: &[i32]) -> Vec<i32> {
 }
 
 fn kill(pid: i32) {
-    let _ = rustix::process::kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
+    let _ = rustix::process::kill_process(
+        Pid::from_raw(pid).expect("the premise of the test"),
+        Signal::KILL,
+    );
 }
 
 fn parent(pid: i32) -> i32 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let (_, rest) = stat.rsplit_once(") ").unwrap();
-    rest.split(' ').nth(1).unwrap().parse().unwrap()
+    let stat =
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the premise of the test");
+    let (_, rest) = stat.rsplit_once(") ").expect("the premise of the test");
+    rest.split(' ')
+        .nth(1)
+        .expect("the premise of the test")
+        .parse()
+        .expect("the premise of the test")
 }
 
 /// Waits until none of the processes is left; ends them itself before it fails.
@@ -179,7 +192,11 @@ async fn messages_go_there_and_back_unchanged() {
     let sent = text(
         r#"{"jsonrpc":"2.0","id":"é\n","method":"a","params":{"big":12345678901234567890.10}}"#,
     );
-    upstream.sender.send(sent.clone()).await.unwrap();
+    upstream
+        .sender
+        .send(sent.clone())
+        .await
+        .expect("the premise of the test");
     assert_eq!(next_message(&mut upstream).await, sent);
     upstream.stop().await;
 }
@@ -190,11 +207,16 @@ async fn ten_thousand_messages_each_way_pass_through_queues_of_one() {
         upstream_queue: 1,
         ..limits()
     };
-    let mut upstream = connect_with(command("cat", &[]), &limits).await.unwrap();
+    let mut upstream = connect_with(command("cat", &[]), &limits)
+        .await
+        .expect("the premise of the test");
     let sender = upstream.sender.clone();
     let send = async {
         for id in 0..10_000 {
-            sender.send(message(id)).await.unwrap();
+            sender
+                .send(message(id))
+                .await
+                .expect("the premise of the test");
         }
     };
     let receive = async {
@@ -210,7 +232,11 @@ async fn ten_thousand_messages_each_way_pass_through_queues_of_one() {
 async fn a_message_written_on_several_lines_is_sent_on_one() {
     let mut upstream = connect(command("cat", &[])).await;
     let pretty = "{\n  \"jsonrpc\": \"2.0\",\r\n  \"method\": \"a\"\n}";
-    upstream.sender.send(text(pretty)).await.unwrap();
+    upstream
+        .sender
+        .send(text(pretty))
+        .await
+        .expect("the premise of the test");
     let received = next_message(&mut upstream).await;
     assert_eq!(received.text(), pretty.replace(['\n', '\r'], " "));
     upstream.stop().await;
@@ -274,7 +300,9 @@ async fn a_line_over_the_limit_ends_the_server() {
     };
     let script =
         format!("{FAMILY}\nsys.stdout.write('x' * 100000)\nsys.stdout.flush()\ntime.sleep(1000)");
-    let mut upstream = connect_with(python(&script), &limits).await.unwrap();
+    let mut upstream = connect_with(python(&script), &limits)
+        .await
+        .expect("the premise of the test");
     let pids = next_pids(&mut upstream).await;
     let (messages, _, fault) = all(&mut upstream).await;
     assert!(messages.is_empty());
@@ -289,7 +317,11 @@ async fn a_large_message_passes() {
         r#"{{"jsonrpc":"2.0","id":1,"method":"a","params":["{}"]}}"#,
         "x".repeat(8 << 20)
     );
-    upstream.sender.send(text(&large)).await.unwrap();
+    upstream
+        .sender
+        .send(text(&large))
+        .await
+        .expect("the premise of the test");
     assert_eq!(next_message(&mut upstream).await.text().len(), large.len());
     upstream.stop().await;
 }
@@ -310,7 +342,13 @@ os.write(2, b"the end\n")
     let (messages, lines, fault) = all(&mut upstream).await;
     assert_eq!(messages, (0..200).map(message).collect::<Vec<_>>());
     assert!(lines.len() < 20_000, "{} lines were shown", lines.len());
-    assert!(fault.data.unwrap().stderr.ends_with("x\nthe end"));
+    assert!(
+        fault
+            .data
+            .expect("the premise of the test")
+            .stderr
+            .ends_with("x\nthe end")
+    );
 }
 
 #[tokio::test]
@@ -325,16 +363,17 @@ open(os.environ["DONE"], "w").close()
 "#;
     let done = std::env::temp_dir().join(format!("footbridge-stderr-{}", std::process::id()));
     let mut params = python(script);
-    params
-        .env
-        .insert("DONE".to_owned(), Secret::new(done.to_str().unwrap()));
+    params.env.insert(
+        "DONE".to_owned(),
+        Secret::new(done.to_str().expect("the premise of the test")),
+    );
     let mut upstream = connect(params).await;
     let deadline = Instant::now() + DEADLINE;
     while !done.exists() {
         assert!(Instant::now() < deadline, "standard error was not read");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    std::fs::remove_file(&done).unwrap();
+    std::fs::remove_file(&done).expect("the premise of the test");
     let (messages, ..) = all(&mut upstream).await;
     assert_eq!(messages.len(), 500);
 }
@@ -375,7 +414,8 @@ async fn a_server_sees_nothing_of_the_bridges_environment_but_what_is_listed() {
         panic!("{messages:?}");
     };
     let environment: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(notification.params().unwrap()).unwrap();
+        serde_json::from_str(notification.params().expect("the premise of the test"))
+            .expect("the premise of the test");
     assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
     assert!(!environment.contains_key("CARGO_MANIFEST_DIR"));
     assert_eq!(environment["ADDED"], "here");
@@ -391,7 +431,7 @@ async fn the_end_names_the_exit_code_and_the_last_lines() {
     assert_eq!(lines, ["one", "two"]);
     assert_eq!(fault.code, FaultCode::UpstreamExited);
     assert_eq!(fault.message, "The MCP server `sh` exited with code 3.");
-    let report = fault.data.unwrap();
+    let report = fault.data.expect("the premise of the test");
     assert_eq!(report.command.as_deref(), Some("sh"));
     assert_eq!((report.exit_code, report.signal), (Some(3), None));
     assert_eq!(report.stderr, "one\ntwo");
@@ -407,7 +447,7 @@ async fn a_signal_is_told_from_an_exit_code() {
         ("exit 255", Some(255), None),
     ] {
         let (_, _, fault) = all(&mut connect(shell(script)).await).await;
-        let report = fault.data.unwrap();
+        let report = fault.data.expect("the premise of the test");
         assert_eq!(
             (report.exit_code, report.signal),
             (exit_code, signal),
@@ -434,8 +474,18 @@ async fn what_cannot_be_started_is_refused_by_name_and_without_its_arguments() {
         assert_eq!(fault.code, FaultCode::UpstreamFailed, "{program}");
         assert!(!format!("{fault:?}").contains("s3cret"));
         assert!(fault.hint.is_some(), "{fault:?}");
-        let name = Path::new(program).file_name().unwrap().to_str();
-        assert_eq!(fault.data.unwrap().command.as_deref(), name);
+        let name = Path::new(program)
+            .file_name()
+            .expect("the premise of the test")
+            .to_str();
+        assert_eq!(
+            fault
+                .data
+                .expect("the premise of the test")
+                .command
+                .as_deref(),
+            name
+        );
     }
 }
 
@@ -443,10 +493,16 @@ async fn what_cannot_be_started_is_refused_by_name_and_without_its_arguments() {
 async fn a_program_whose_interpreter_is_missing_is_reported_as_not_started() {
     use std::os::unix::fs::PermissionsExt as _;
     let file = std::env::temp_dir().join(format!("footbridge-script-{}", std::process::id()));
-    std::fs::write(&file, "#!/no/such/interpreter\n").unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let (_, lines, fault) = all(&mut connect(command(file.to_str().unwrap(), &[])).await).await;
-    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, "#!/no/such/interpreter\n").expect("the premise of the test");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))
+        .expect("the premise of the test");
+    let (_, lines, fault) = all(&mut connect(command(
+        file.to_str().expect("the premise of the test"),
+        &[],
+    ))
+    .await)
+    .await;
+    std::fs::remove_file(&file).expect("the premise of the test");
     assert!(lines.is_empty(), "{lines:?}");
     assert_eq!(fault.code, FaultCode::UpstreamFailed);
     assert!(
@@ -470,16 +526,21 @@ async fn a_program_is_started_in_its_working_directory() {
 async fn what_was_queued_is_still_written_when_the_session_ends() {
     let file = std::env::temp_dir().join(format!("footbridge-queued-{}", std::process::id()));
     let mut params = shell("cat > \"$OUT\"");
-    params
-        .env
-        .insert("OUT".to_owned(), Secret::new(file.to_str().unwrap()));
+    params.env.insert(
+        "OUT".to_owned(),
+        Secret::new(file.to_str().expect("the premise of the test")),
+    );
     let upstream = connect(params).await;
     for id in 0..50 {
-        upstream.sender.send(message(id)).await.unwrap();
+        upstream
+            .sender
+            .send(message(id))
+            .await
+            .expect("the premise of the test");
     }
     upstream.stop().await;
-    let written = std::fs::read_to_string(&file).unwrap();
-    std::fs::remove_file(&file).unwrap();
+    let written = std::fs::read_to_string(&file).expect("the premise of the test");
+    std::fs::remove_file(&file).expect("the premise of the test");
     assert_eq!(written.lines().count(), 50);
 }
 
@@ -552,7 +613,7 @@ flood(1)
     let pids = next_pids(&mut upstream).await;
     timeout(Duration::from_secs(10), upstream.stop())
         .await
-        .unwrap();
+        .expect("the premise of the test");
     assert_gone(&pids, Duration::ZERO).await;
 }
 
@@ -574,7 +635,10 @@ async fn the_whole_family_is_gone_after_the_server_has_exited() {
     let mut upstream = connect(family("sys.exit(4)")).await;
     let pids = next_pids(&mut upstream).await;
     let (_, _, fault) = all(&mut upstream).await;
-    assert_eq!(fault.data.unwrap().exit_code, Some(4));
+    assert_eq!(
+        fault.data.expect("the premise of the test").exit_code,
+        Some(4)
+    );
     assert_gone(&pids, Duration::ZERO).await;
 }
 
@@ -589,7 +653,7 @@ async fn the_whole_family_is_gone_after_a_drop() {
 
 #[test]
 fn the_whole_family_is_gone_after_the_runtime_has_ended() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runtime = tokio::runtime::Runtime::new().expect("the premise of the test");
     let (upstream, pids) = runtime.block_on(async {
         let mut upstream = connect(family("time.sleep(1000)")).await;
         let pids = next_pids(&mut upstream).await;
@@ -597,7 +661,7 @@ fn the_whole_family_is_gone_after_the_runtime_has_ended() {
     });
     drop(runtime);
     drop(upstream);
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runtime = tokio::runtime::Runtime::new().expect("the premise of the test");
     runtime.block_on(assert_gone(&pids, Duration::from_secs(5)));
 }
 
@@ -616,8 +680,14 @@ async fn a_supervisor_that_is_stopped_does_not_hold_up_the_end() {
     let mut upstream = connect(family("time.sleep(1000)")).await;
     let pids = next_pids(&mut upstream).await;
     let supervisor = parent(pids[0]);
-    rustix::process::kill_process(Pid::from_raw(supervisor).unwrap(), Signal::STOP).unwrap();
-    timeout(DEADLINE, upstream.stop()).await.unwrap();
+    rustix::process::kill_process(
+        Pid::from_raw(supervisor).expect("the premise of the test"),
+        Signal::STOP,
+    )
+    .expect("the premise of the test");
+    timeout(DEADLINE, upstream.stop())
+        .await
+        .expect("the premise of the test");
     assert_gone(&pids, Duration::ZERO).await;
     assert!(!is_alive(supervisor));
 }
@@ -626,8 +696,14 @@ async fn a_supervisor_that_is_stopped_does_not_hold_up_the_end() {
 async fn a_server_that_is_stopped_by_a_signal_is_still_ended() {
     let mut upstream = connect(family("time.sleep(1000)")).await;
     let pids = next_pids(&mut upstream).await;
-    rustix::process::kill_process(Pid::from_raw(pids[0]).unwrap(), Signal::STOP).unwrap();
-    timeout(DEADLINE, upstream.stop()).await.unwrap();
+    rustix::process::kill_process(
+        Pid::from_raw(pids[0]).expect("the premise of the test"),
+        Signal::STOP,
+    )
+    .expect("the premise of the test");
+    timeout(DEADLINE, upstream.stop())
+        .await
+        .expect("the premise of the test");
     assert_gone(&pids, Duration::ZERO).await;
 }
 
@@ -647,25 +723,36 @@ async fn the_whole_family_is_gone_after_the_bridge_was_killed() {
     ] {
         let script = format!("{stubborn}{FAMILY}\nprint('end', flush=True)\ntime.sleep(1000)");
         let mut bridge = Command::new("python3")
-            .args(["-c", BRIDGE, program().to_str().unwrap(), &script])
+            .args([
+                "-c",
+                BRIDGE,
+                program().to_str().expect("the premise of the test"),
+                &script,
+            ])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap();
+            .expect("the premise of the test");
         let mut said = String::new();
-        let mut stdout = bridge.stdout.take().unwrap();
+        let mut stdout = bridge.stdout.take().expect("the premise of the test");
         let mut byte = [0];
-        while !said.contains("end\n") && stdout.read(&mut byte).unwrap() > 0 {
+        while !said.contains("end\n")
+            && stdout.read(&mut byte).expect("the premise of the test") > 0
+        {
             said.push(char::from(byte[0]));
         }
-        let Message::Notification(notification) = text(said.lines().next().unwrap()) else {
+        let Message::Notification(notification) =
+            text(said.lines().next().expect("the premise of the test"))
+        else {
             panic!("{said}");
         };
-        let mut pids: Vec<i32> = serde_json::from_str(notification.params().unwrap()).unwrap();
+        let mut pids: Vec<i32> =
+            serde_json::from_str(notification.params().expect("the premise of the test"))
+                .expect("the premise of the test");
         pids.push(parent(pids[0]));
         assert_eq!(alive(&pids), pids);
-        bridge.kill().unwrap();
-        bridge.wait().unwrap();
+        bridge.kill().expect("the premise of the test");
+        bridge.wait().expect("the premise of the test");
         // Nobody waits for an answer any more, so the usual wait is cut short.
         assert_gone(&pids, Duration::from_secs(3)).await;
     }
@@ -678,7 +765,11 @@ async fn fifty_servers_start_and_end_at_once() {
         upstreams.push(connect(command("cat", &[])).await);
     }
     for upstream in &mut upstreams {
-        upstream.sender.send(message(7)).await.unwrap();
+        upstream
+            .sender
+            .send(message(7))
+            .await
+            .expect("the premise of the test");
         assert_eq!(next_message(upstream).await, message(7));
     }
     let mut stops = tokio::task::JoinSet::new();
@@ -689,5 +780,5 @@ async fn fifty_servers_start_and_end_at_once() {
         while stops.join_next().await.is_some() {}
     })
     .await
-    .unwrap();
+    .expect("the premise of the test");
 }

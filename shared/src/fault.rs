@@ -18,6 +18,17 @@ pub enum Side {
     Upstream,
 }
 
+impl Side {
+    /// The side's name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::Bridge => "bridge",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
 macro_rules! fault_codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $side:ident, $http:literal, $close:literal, $rpc:literal;)+) => {
         /// What went wrong: the part of an error that programs branch on.
@@ -206,6 +217,7 @@ impl Fault {
         let mut data = serde_json::Map::new();
         data.insert("source".to_owned(), "bridge".into());
         data.insert("code".to_owned(), self.code.name().into());
+        data.insert("side".to_owned(), self.code.side().name().into());
         if let Some(hint) = &self.hint {
             data.insert("hint".to_owned(), hint.as_str().into());
         }
@@ -256,7 +268,7 @@ mod tests {
         });
         assert_eq!(
             error.to_rpc_error(),
-            r#"{"code":-31524,"data":{"code":"upstream_exited","exit_code":3,"source":"bridge"},"message":"gone"}"#
+            r#"{"code":-31524,"data":{"code":"upstream_exited","exit_code":3,"side":"upstream","source":"bridge"},"message":"gone"}"#
         );
     }
 }

@@ -368,6 +368,22 @@ test("params that JSON cannot carry are refused where they are given", async (t)
   assert.equal(peer.unread, 0);
 });
 
+test("calls are refused while too much waits to be sent", async (t) => {
+  const { session, peer } = await open(t);
+  const large = { text: "x".repeat(9 * 1024 * 1024) };
+  const calls = [session.request("large", large), session.request("large", large)];
+  const error = await failure(session.request("one more"));
+  assert.deepEqual([error.code, error.side], ["outbox_full", "browser"]);
+  assert.throws(() => session.notify("one more"), { code: "outbox_full" });
+  for (const _ of calls) peer.result((await peer.receive()).id, {});
+  await Promise.all(calls);
+  const after = session.request("after");
+  const frame = await peer.receive();
+  assert.equal(frame.method, "after");
+  peer.result(frame.id, {});
+  await after;
+});
+
 test("close ends the session in order and can be asked for twice", async (t) => {
   const { session, peer } = await open(t);
   const closed = next(session, "close");

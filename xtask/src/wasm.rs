@@ -38,8 +38,10 @@ pub(crate) fn build() -> Result<(), String> {
 
 /// Compiles the crate, and gives the module's path.
 fn compile(root: &Path) -> Result<PathBuf, String> {
-    if !has_target() {
-        run(Command::new("rustup").args(["target", "add", TARGET]))?;
+    if !has_target(root) {
+        run(Command::new("rustup")
+            .current_dir(root)
+            .args(["target", "add", TARGET]))?;
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     run(Command::new(cargo).current_dir(root).args([
@@ -59,8 +61,9 @@ fn compile(root: &Path) -> Result<PathBuf, String> {
 }
 
 /// Whether this toolchain can already compile for wasm.
-fn has_target() -> bool {
+fn has_target(root: &Path) -> bool {
     let printed = Command::new("rustc")
+        .current_dir(root)
         .args(["--print", "target-libdir", "--target", TARGET])
         .output();
     printed.is_ok_and(|printed| {

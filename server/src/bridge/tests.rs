@@ -133,7 +133,7 @@ fn a_reused_id_is_refused_and_does_not_disturb_the_first() {
         "#,
         r#"
         upstream {"jsonrpc":"2.0","id":1,"method":"tools/list"}
-        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31432,"data":{"code":"id_in_flight","hint":"Use a new id for each request.","source":"bridge"},"message":"A request with this id is still being answered."}}
+        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31432,"data":{"code":"id_in_flight","hint":"Use a new id for each request.","side":"browser","source":"bridge"},"message":"A request with this id is still being answered."}}
         upstream {"jsonrpc":"2.0","id":2,"method":"prompts/list"}
         browser {"jsonrpc":"2.0","id":1,"result":{}}
         "#,
@@ -217,11 +217,11 @@ fn when_the_server_goes_every_call_gets_exactly_one_error() {
         upstream {"jsonrpc":"2.0","id":1,"method":"a"}
         upstream {"jsonrpc":"2.0","id":2,"method":"b"}
         browser {"jsonrpc":"2.0","id":2,"result":{}}
-        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31524,"data":{"code":"upstream_exited","source":"bridge"},"message":"gone"}}
+        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31524,"data":{"code":"upstream_exited","side":"upstream","source":"bridge"},"message":"gone"}}
         state Closing
         failed upstream_exited false
         close upstream_exited
-        browser {"jsonrpc":"2.0","id":3,"error":{"code":-31437,"data":{"code":"session_ended","source":"bridge"},"message":"The session is ending."}}
+        browser {"jsonrpc":"2.0","id":3,"error":{"code":-31437,"data":{"code":"session_ended","side":"browser","source":"bridge"},"message":"The session is ending."}}
         "#,
     );
 }
@@ -242,7 +242,7 @@ fn a_call_without_answer_or_progress_times_out_and_is_cancelled() {
         upstream {"jsonrpc":"2.0","id":1,"method":"a"}
         browser {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}
         upstream {"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"reason":"no answer in time"}}
-        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31525,"data":{"code":"upstream_timeout","hint":"The call may still have had an effect. Raise limits.request_timeout if it needs longer.","source":"bridge"},"message":"The MCP server did not answer in time."}}
+        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31525,"data":{"code":"upstream_timeout","hint":"The call may still have had an effect. Raise limits.request_timeout if it needs longer.","side":"upstream","source":"bridge"},"message":"The MCP server did not answer in time."}}
         "#,
     );
 }
@@ -300,7 +300,7 @@ fn a_server_that_refuses_the_handshake_ends_the_session_with_its_reason() {
         upstream {"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"not today"}}
         "#,
         r#"
-        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31523,"data":{"code":"upstream_refused","source":"bridge"},"message":"The MCP server refused the handshake: not today"}}
+        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31523,"data":{"code":"upstream_refused","side":"upstream","source":"bridge"},"message":"The MCP server refused the handshake: not today"}}
         state Closing
         failed upstream_refused true
         close upstream_refused
@@ -353,7 +353,7 @@ fn one_call_too_many_is_refused() {
         "#,
         r#"
         upstream {"jsonrpc":"2.0","id":1,"method":"a"}
-        browser {"jsonrpc":"2.0","id":2,"error":{"code":-31433,"data":{"code":"too_many_in_flight","hint":"Wait for some of them, or raise limits.calls_in_flight.","source":"bridge"},"message":"The session already has 1 requests in flight."}}
+        browser {"jsonrpc":"2.0","id":2,"error":{"code":-31433,"data":{"code":"too_many_in_flight","hint":"Wait for some of them, or raise limits.calls_in_flight.","side":"browser","source":"bridge"},"message":"The session already has 1 requests in flight."}}
         "#,
     );
 }

@@ -1,4 +1,5 @@
-//! What the client asks of the world.
+//! What a session's client is asked, and what it asks of the world.
+//! Owns these words; never acts on one.
 
 use std::time::Duration;
 
@@ -74,6 +75,18 @@ impl State {
             Self::Closed => "closed",
         }
     }
+}
+
+/// A request that a program wants answered.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// JSON text of an object.
+    pub(crate) params: Option<String>,
+    /// How long to wait without an answer or progress.
+    pub(crate) timeout: Option<Duration>,
+    /// Whether the program wants to hear of progress.
+    pub(crate) progress: bool,
 }
 
 /// For sentences. Beyond what a timer can hold it is all the same.

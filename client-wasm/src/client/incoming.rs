@@ -1,0 +1,135 @@
+//! What a session does about a frame from the bridge.
+//! Owns how answers find their calls, and how the MCP server's requests reach the page.
+
+use super::{Ask, Client, Phase};
+use crate::effect::{Effect, State, Timer};
+use crate::fault::Fault;
+use crate::frame::{self, Control, Frame};
+
+impl Client {
+    /// A frame arrived.
+    pub(crate) fn frame(&mut self, text: &str) {
+        match self.phase {
+            Phase::Waiting | Phase::Open => {}
+            // What arrives after the end is nobody's.
+            Phase::Opening | Phase::Closing | Phase::Closed => return,
+        }
+        let frame = Frame::decode(text);
+        if !matches!(frame, Frame::Control(Control::Closing)) {
+            self.last_error = None;
+        }
+        match frame {
+            Frame::Control(control) => self.control(control, text),
+            Frame::Request { id, method, params } => self.asked(id, method, params),
+            Frame::Notification { method, params } => self.told(method, params),
+            Frame::Result { id, result } => {
+                if self.forget(id) {
+                    let result = result.to_owned();
+                    self.effects.push(Effect::Resolve { call: id, result });
+                }
+            }
+            Frame::Error { id, error } => {
+                if self.forget(id) {
+                    let fault = Fault::from_rpc(error);
+                    self.effects.push(Effect::Reject { call: id, fault });
+                }
+            }
+            Frame::Other => {}
+        }
+    }
+
+    fn control(&mut self, control: Control, text: &str) {
+        match control {
+            Control::Starting => self.enter(State::Starting),
+            // Who waits for a first `ready` waits for `initialized`, which says more.
+            Control::Ready if self.phase == Phase::Open => {
+                self.enter(State::Ready);
+            }
+            Control::Ready | Control::Closing => {}
+            Control::Initialized => {
+                if self.phase == Phase::Waiting {
+                    self.effects.push(Effect::StopTimer(Timer::Ready));
+                }
+                self.phase = Phase::Open;
+                self.effects.push(Effect::Ready(text.to_owned()));
+                self.enter(State::Ready);
+            }
+            Control::Stderr(line) => self.effects.push(Effect::Stderr(line)),
+            Control::Error(fault) => {
+                if self.phase == Phase::Waiting {
+                    self.fail(fault);
+                } else {
+                    self.last_error = Some(fault);
+                }
+            }
+        }
+    }
+
+    fn asked(&mut self, id: &str, method: String, params: Option<&str>) {
+        if !self.methods.contains(&method) {
+            let text = if method == "ping" {
+                frame::result(id, "{}")
+            } else {
+                frame::error(id, -32601, &format!("this page does not answer {method}"))
+            };
+            self.effects.push(Effect::Send(text));
+            return;
+        }
+        let ask = self.next_id;
+        self.next_id += 1;
+        self.asks.push(Ask {
+            number: ask,
+            id: id.to_owned(),
+            method: method.clone(),
+        });
+        let params = params.unwrap_or("{}").to_owned();
+        self.effects.push(Effect::Ask {
+            ask,
+            method,
+            params,
+        });
+    }
+
+    fn told(&mut self, method: String, params: Option<&str>) {
+        match method.as_str() {
+            "notifications/progress" if self.progressed(params) => return,
+            "notifications/cancelled" => {
+                if let Some(id) = frame::param(params, "requestId")
+                    && let Some(at) = self.asks.iter().position(|ask| ask.id == id)
+                {
+                    let ask = self.asks.remove(at).number;
+                    self.effects.push(Effect::Withdraw { ask });
+                }
+            }
+            _ => {}
+        }
+        let params = params.unwrap_or("{}").to_owned();
+        self.effects.push(Effect::Notification { method, params });
+    }
+
+    /// Whether the progress was that of a call whose program wants to hear of it.
+    fn progressed(&mut self, params: Option<&str>) -> bool {
+        let Some(token) = frame::param(params, "progressToken") else {
+            return false;
+        };
+        let call = self
+            .calls
+            .iter()
+            .find(|call| call.token.as_deref() == Some(token));
+        let Some(call) = call else {
+            return false;
+        };
+        if let Some(timeout) = call.timeout {
+            self.effects
+                .push(Effect::StartTimer(Timer::Call(call.id), timeout));
+        }
+        if call.progress {
+            let params = params.unwrap_or("{}").to_owned();
+            self.effects.push(Effect::Progress {
+                call: call.id,
+                params,
+            });
+        }
+        call.progress
+    }
+}
