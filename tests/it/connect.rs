@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use footbridge_tests::Bridge;
 use footbridge_tests::Page;
 use footbridge_tests::TOKEN;
@@ -552,4 +553,26 @@ async fn every_operation_of_the_openapi_document_exists() {
         "post /api/mcp/ws/connect",
     ];
     assert_eq!(listed, routes);
+}
+
+#[tokio::test]
+async fn sealed_params_cannot_be_read_and_open_their_session_once() {
+    let bridge = Bridge::with(
+        &["--token", TOKEN, "--params-in-url", "sealed"],
+        Some(TOKEN),
+    )
+    .await;
+    let (_, url) = bridge.connect(&servers::demo()).await;
+    assert!(!url.contains("ticket="), "{url}");
+    let params = url.split("server_params=").nth(1).expect("server_params");
+    let decoded = URL_SAFE_NO_PAD.decode(params).expect("base64");
+    assert!(!String::from_utf8_lossy(&decoded).contains("demo"));
+    let mut page = bridge.upgrade(&url, "").await.expect("the socket opens");
+    page.frame_of("initialized").await;
+    let mut again = bridge.upgrade(&url, "").await.expect("the socket opens");
+    assert_eq!(
+        again.until_closed().await.1.map(|(code, _)| code),
+        Some(4004)
+    );
+    page.close().await;
 }

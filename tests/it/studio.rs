@@ -1,9 +1,8 @@
-//! AutoGen Studio's envelope: its backend's recordings (`tests/wire/studio`) played against the bridge, and bare
+//! AutoGen Studio's envelope: recordings of its own server (`tests/wire/studio`) played against the bridge, and bare
 //! JSON-RPC on the same socket.
 
 use std::collections::HashMap;
 use std::time::Duration;
-use tokio::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use crate::connect::is_moment;
 
@@ -109,11 +109,9 @@ fn without_nulls(value: &Value) -> Value {
             .map(|(name, value)| (name.clone(), without_nulls(value)))
             .collect::<serde_json::Map<_, _>>()
             .into(),
-        other @ (Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_)
-        | Value::Array(_)) => other.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            value.clone()
+        }
     }
 }
 
