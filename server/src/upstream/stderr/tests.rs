@@ -1,3 +1,5 @@
+//! Streams read to their end: what is shown, and what is left.
+
 use std::collections::BTreeMap;
 
 use footbridge_shared::params::Secret;
