@@ -13,7 +13,6 @@ use poem::Body;
 use poem::Request;
 use poem::Response;
 use poem::handler;
-use poem::http::StatusCode;
 use poem::http::header;
 use poem::web::Data;
 use poem::web::Path;
@@ -217,23 +216,25 @@ fn percent_encode(base64: &str) -> String {
         .replace('=', "%3D")
 }
 
+/// Who calls; a route that asks needs a credential.
+fn principal(request: &Request) -> Result<&'static str, Fault> {
+    admission(request)?.principal()
+}
+
 #[handler]
 pub(super) fn status(
     request: &Request,
     Path(session_id): Path<String>,
     Data(app): Data<&Arc<App>>,
 ) -> Response {
-    let principal = match admission(request).and_then(super::Admission::principal) {
-        Ok(principal) => principal,
-        Err(fault) => return refuse(&fault),
-    };
-    match app.sessions.status(&session_id, principal) {
-        Some(status) => json(&status),
-        None => json(&SessionNotice {
+    match principal(request).map(|principal| app.sessions.status(&session_id, principal)) {
+        Ok(Some(status)) => json(&status),
+        Ok(None) => json(&SessionNotice {
             status: false,
             message: "Session not found",
             session_id,
         }),
+        Err(fault) => refuse(&fault),
     }
 }
 
@@ -243,32 +244,24 @@ pub(super) fn end(
     Path(session_id): Path<String>,
     Data(app): Data<&Arc<App>>,
 ) -> Response {
-    let principal = match admission(request).and_then(super::Admission::principal) {
-        Ok(principal) => principal,
-        Err(fault) => return refuse(&fault),
-    };
-    if app.sessions.end(&session_id, principal) {
-        json(&SessionNotice {
+    match principal(request).map(|principal| app.sessions.end(&session_id, principal)) {
+        Ok(true) => json(&SessionNotice {
             status: true,
             message: "Session ended",
             session_id,
-        })
-    } else {
-        refuse(&Fault::new(FaultCode::SessionUnknown, "Session not found"))
+        }),
+        Ok(false) => refuse(&Fault::new(FaultCode::SessionUnknown, "Session not found")),
+        Err(fault) => refuse(&fault),
     }
 }
 
 #[handler]
 pub(super) fn servers(request: &Request, Data(app): Data<&Arc<App>>) -> Response {
-    respond(
-        admission(request)
-            .and_then(super::Admission::principal)
-            .map(|_| ServersResponse {
-                status: true,
-                servers: app.config.catalogue.listing(),
-                commands: app.config.commands == Commands::Any,
-            }),
-    )
+    respond(principal(request).map(|_| ServersResponse {
+        status: true,
+        servers: app.config.catalogue.listing(),
+        commands: app.config.commands == Commands::Any,
+    }))
 }
 
 #[handler]
@@ -281,11 +274,9 @@ pub(super) fn ready(Data(app): Data<&Arc<App>>) -> Response {
     if app.sessions.has_room() {
         json(&serde_json::json!({ "status": true, "message": "The bridge takes sessions" }))
     } else {
-        let mut response = refuse(&Fault::new(
+        refuse(&Fault::new(
             FaultCode::TooManySessions,
             "The bridge takes no more sessions.",
-        ));
-        response.set_status(StatusCode::SERVICE_UNAVAILABLE);
-        response
+        ))
     }
 }
