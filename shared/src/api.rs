@@ -1,5 +1,7 @@
 //! The bodies of the HTTP routes.
 
+use std::fmt::Display;
+
 use chrono::DateTime;
 use chrono::Utc;
 use serde::Serialize;
@@ -10,8 +12,13 @@ use crate::fault::ExitReport;
 use crate::fault::Fault;
 
 /// A moment as RFC 3339 in UTC with microseconds, such as `2026-11-23T14:03:06.594054+00:00`.
+pub fn timestamp(moment: &DateTime<Utc>) -> impl Display + use<> {
+    moment.format("%Y-%m-%dT%H:%M:%S%.6f%:z")
+}
+
+/// Serializes a moment as [`timestamp`] writes it.
 pub fn rfc3339<S: Serializer>(moment: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&moment.format("%Y-%m-%dT%H:%M:%S%.6f%:z"))
+    serializer.collect_str(&timestamp(moment))
 }
 
 /// The answer of `POST connect`.

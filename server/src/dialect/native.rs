@@ -5,13 +5,12 @@ use chrono::Utc;
 use footbridge_shared::api::Transport;
 use footbridge_shared::control::FromBridge;
 use footbridge_shared::control::FromBrowser;
-use footbridge_shared::rpc::Malformed;
+use footbridge_shared::rpc::Message;
 
 use crate::dialect::Inbound;
 use crate::dialect::Outbound;
 use crate::dialect::Turn;
-use crate::dialect::decode_rpc;
-use crate::dialect::refusal;
+use crate::dialect::mcp;
 use crate::dialect::to_text;
 
 #[derive(Debug)]
@@ -29,21 +28,16 @@ impl Native {
     }
 
     pub(super) fn decode(&mut self, text: String, now: DateTime<Utc>, turn: &mut Turn) {
+        // The usual frame is a message, and reading one as a control frame would mean to open its payload.
+        if let Ok(message) = Message::parse(text.as_str()) {
+            return turn.inbound.push(Inbound::Message(message));
+        }
         match serde_json::from_str(&text) {
             Ok(FromBrowser::Stderr { enabled }) => turn.inbound.push(Inbound::Stderr(enabled)),
             Ok(FromBrowser::Ping) => turn
                 .to_browser
                 .push(to_text(&FromBridge::Pong { timestamp: now })),
-            Err(_) => self.decode_message(text, turn),
-        }
-    }
-
-    fn decode_message(&mut self, text: String, turn: &mut Turn) {
-        match decode_rpc(text, turn) {
-            Ok(()) => {}
-            Err(malformed @ (Malformed::NotJson | Malformed::Shape { .. })) => {
-                turn.to_browser.push(refusal(&malformed))
-            }
+            Err(_) => mcp::decode(text, turn),
         }
     }
 

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 
 use chrono::DateTime;
 use chrono::Utc;
+use footbridge_shared::api;
 use footbridge_shared::fault::ExitReport;
 use footbridge_shared::rpc;
 use footbridge_shared::rpc::Id;
@@ -381,7 +382,7 @@ fn error_frame(error: &str, now: DateTime<Utc>) -> String {
 }
 
 fn stamp(now: DateTime<Utc>) -> String {
-    now.format("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
+    api::timestamp(&now).to_string()
 }
 
 /// Whether a frame means to be JSON-RPC: an object with a member `jsonrpc`, or a batch of such.

@@ -259,8 +259,8 @@ pub(super) fn end(
 pub(super) fn servers(request: &Request, Data(app): Data<&Arc<App>>) -> Response {
     respond(principal(request).map(|_| ServersResponse {
         status: true,
-        servers: app.config.catalogue.listing(),
-        commands: app.config.commands == Commands::Any,
+        servers: app.policy.catalogue().listing(),
+        commands: app.policy.commands() == Commands::Any,
     }))
 }
 
