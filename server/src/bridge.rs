@@ -11,10 +11,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use footbridge_shared::api::SessionState;
-use footbridge_shared::fault::ExitReport;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
+use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::rpc;
+use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Message;
 use footbridge_shared::rpc::Notification;
 use footbridge_shared::rpc::Request;
@@ -46,6 +47,17 @@ pub enum Event {
     Upstream(Message),
     /// The MCP server wrote a line to its standard error.
     Stderr(String),
+    /// A request sent to the MCP server will not be answered; the session goes on.
+    Failed {
+        /// The id it was sent under.
+        id: Id,
+        /// Why.
+        fault: Fault,
+    },
+    /// The MCP server forgot the session and wants `initialize` again; it has not acted on the message.
+    Forgotten(Option<Message>),
+    /// The MCP server was reached anew after this fault and wants `initialize`; what it had not answered is lost.
+    Reconnected(Fault),
     /// The session ends for this reason.
     Ended(Fault),
     /// [`Bridge::deadline`] has come.
@@ -131,7 +143,15 @@ impl Bridge {
             Event::Browser(Inbound::Stderr(wanted)) => self.on_stderr_wanted(wanted, effects),
             Event::Upstream(message) => self.on_upstream(message, now, effects),
             Event::Stderr(line) => self.on_stderr(line, effects),
-            Event::Ended(fault) => self.close(fault, effects),
+            Event::Failed { id, fault } => self.on_failed(&id, fault, effects),
+            Event::Forgotten(_) => self.close(
+                Fault::new(
+                    FaultCode::UpstreamExited,
+                    "The MCP server no longer knows the session.",
+                ),
+                effects,
+            ),
+            Event::Reconnected(fault) | Event::Ended(fault) => self.close(fault, effects),
             Event::Due => self.on_due(now, effects),
         }
     }
@@ -369,6 +389,16 @@ impl Bridge {
         )));
     }
 
+    fn on_failed(&mut self, id: &Id, fault: Fault, effects: &mut Vec<Effect>) {
+        if matches!(self.phase, Phase::Greeting { .. }) {
+            return self.close(fault, effects);
+        }
+        if let Some(call) = self.calls.close(id) {
+            let response = Response::error(call.browser_id, &fault.to_rpc_error());
+            effects.push(Effect::ToBrowser(Outbound::Message(response.into())));
+        }
+    }
+
     fn on_stderr(&mut self, line: String, effects: &mut Vec<Effect>) {
         if self.stderr_wanted {
             effects.push(Effect::ToBrowser(Outbound::Stderr(line.clone())));
@@ -398,7 +428,7 @@ impl Bridge {
                 format!("The MCP server `{}` did not become ready in time.", self.label),
             )
             .hint("If it downloads itself first (npx, uvx), run it once by hand, or raise limits.start_timeout.")
-            .data(ExitReport { command: Some(self.label.clone()), stderr: self.stderr.tail(), ..ExitReport::default() });
+            .data(UpstreamReport { command: Some(self.label.clone()), stderr: self.stderr.tail(), ..UpstreamReport::default() });
             return self.close(fault, effects);
         }
         for call in self.calls.take_due(now) {

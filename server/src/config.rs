@@ -15,6 +15,7 @@ pub mod token;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -23,6 +24,7 @@ use footbridge_shared::params::Secret;
 use serde::Deserialize;
 
 use crate::catalogue::Catalogue;
+use crate::egress::Egress;
 
 /// What one bridge runs under, checked and complete.
 #[derive(Clone, Debug)]
@@ -39,6 +41,8 @@ pub struct Config {
     pub commands: Commands,
     /// The named servers.
     pub catalogue: Catalogue,
+    /// What outgoing HTTP connections may reach, and how.
+    pub egress: Arc<Egress>,
     /// How server params travel in the socket's URL.
     pub params_in_url: ParamsInUrl,
     /// This binary: it supervises the children (`footbridge supervise`) and is the `demo` server.
@@ -121,6 +125,13 @@ pub struct Limits {
     pub request_timeout_max: Duration,
     /// How long a `studio` browser may take to answer an elicitation or a sampling request.
     pub answer_timeout: Duration,
+    /// How long an MCP server over stdio may take to say whether it knows the stateless revisions, before the bridge
+    /// greets it the older way too.
+    pub probe_timeout: Duration,
+    /// How often an MCP server may ask for further input during one call (`input_required`, MCP 2026-07-28).
+    pub input_rounds: usize,
+    /// Resources a browser may be subscribed to at once.
+    pub subscriptions: usize,
     /// Between two pings to a browser.
     pub ping_interval: Duration,
     /// From a ping to its pong; then the socket counts as dead.
@@ -163,6 +174,9 @@ impl Default for Limits {
             request_timeout: Duration::from_secs(600),
             request_timeout_max: Duration::from_secs(3600),
             answer_timeout: Duration::from_secs(60),
+            probe_timeout: Duration::from_secs(5),
+            input_rounds: 10,
+            subscriptions: 1_000,
             ping_interval: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(20),
             idle_timeout: Duration::from_secs(2 * 3600),

@@ -17,6 +17,7 @@ pub mod catalogue;
 pub mod config;
 pub mod demo;
 pub mod dialect;
+pub mod egress;
 pub mod gate;
 pub mod http;
 pub mod open;

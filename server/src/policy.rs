@@ -3,6 +3,7 @@
 //! Owns the decision "may this caller reach this server?". Never starts anything.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
@@ -13,6 +14,7 @@ use footbridge_shared::params::StdioParams;
 use crate::catalogue::Catalogue;
 use crate::catalogue::CatalogueEntry;
 use crate::config::Commands;
+use crate::egress::Egress;
 
 /// Arguments a caller may give; far more than a command line has that a person wrote.
 const ARGS: usize = 256;
@@ -31,9 +33,15 @@ const NAME_BYTES: usize = 128;
 pub struct Approved {
     params: ServerParams,
     label: String,
+    egress: Arc<Egress>,
 }
 
 impl Approved {
+    /// What HTTP connections to it may reach.
+    pub fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
     /// The params, never `ServerParams::Named`.
     pub fn params(&self) -> &ServerParams {
         &self.params
@@ -50,14 +58,16 @@ impl Approved {
 pub struct Policy {
     commands: Commands,
     catalogue: Catalogue,
+    egress: Arc<Egress>,
 }
 
 impl Policy {
     /// The rules of a bridge.
-    pub fn new(commands: Commands, catalogue: Catalogue) -> Self {
+    pub fn new(commands: Commands, catalogue: Catalogue, egress: Arc<Egress>) -> Self {
         Self {
             commands,
             catalogue,
+            egress,
         }
     }
 
@@ -79,11 +89,19 @@ impl Policy {
         match params {
             ServerParams::Named(named) => self.approve_named(named),
             ServerParams::Stdio(stdio) => match self.commands {
-                Commands::Any => approve_any(stdio),
+                Commands::Any => self.approve_any(stdio),
                 Commands::CatalogueOnly => self.approve_listed(stdio),
             },
-            ServerParams::Sse(_) | ServerParams::Http(_) => Err(remote_not_supported()),
+            ServerParams::Sse(_) | ServerParams::Http(_) => self.approve_remote(params),
         }
+    }
+
+    fn approve_remote(&self, params: &ServerParams) -> Result<Approved, Fault> {
+        Ok(Approved {
+            params: params.clone(),
+            label: "remote".to_owned(),
+            egress: Arc::clone(&self.egress),
+        })
     }
 
     fn approve_named(&self, named: &NamedServer) -> Result<Approved, Fault> {
@@ -100,7 +118,7 @@ impl Policy {
                 "must be left out: this server of the catalogue declares none",
             ));
         }
-        approve_entry(&named.server, entry)
+        Ok(self.approve_entry(&named.server, entry))
     }
 
     /// Accepts a command that is written out but is one of the catalogue's; the catalogue's own params are used.
@@ -118,7 +136,7 @@ impl Policy {
                 ServerParams::Sse(_) | ServerParams::Http(_) | ServerParams::Named(_) => false,
             });
         match listed {
-            Some((name, entry)) => approve_entry(name, entry),
+            Some((name, entry)) => Ok(self.approve_entry(name, entry)),
             None => Err(Fault::new(
                 FaultCode::ParamsDenied,
                 "This bridge starts only the commands of its catalogue, and this is none of them: add it to the \
@@ -130,56 +148,53 @@ impl Policy {
             )),
         }
     }
-}
 
-fn approve_entry(name: &str, entry: &CatalogueEntry) -> Result<Approved, Fault> {
-    match &entry.params {
-        ServerParams::Stdio(_) => Ok(Approved {
+    fn approve_entry(&self, name: &str, entry: &CatalogueEntry) -> Approved {
+        Approved {
             params: entry.params.clone(),
             label: name.to_owned(),
-        }),
-        ServerParams::Sse(_) | ServerParams::Http(_) | ServerParams::Named(_) => {
-            Err(remote_not_supported())
+            egress: Arc::clone(&self.egress),
         }
     }
-}
 
-fn approve_any(stdio: &StdioParams) -> Result<Approved, Fault> {
-    if stdio.args.len() > ARGS {
-        return Err(wrong("args", &format!("must have at most {ARGS} items")));
-    }
-    let mut total = stdio.command.len();
-    for (index, arg) in stdio.args.iter().enumerate() {
-        check_length(&format!("args[{index}]"), arg)?;
-        total += arg.len();
-    }
-    check_total("args", total)?;
-    let mut total = 0;
-    for (name, value) in &stdio.env {
-        if !is_variable_name(name) {
-            return Err(wrong(
-                "env",
-                &format!(
-                    "has the name {name:?}; a name has 1 to {NAME_BYTES} letters, digits or underscores and does not \
-                     begin with a digit"
-                ),
-            ));
+    fn approve_any(&self, stdio: &StdioParams) -> Result<Approved, Fault> {
+        if stdio.args.len() > ARGS {
+            return Err(wrong("args", &format!("must have at most {ARGS} items")));
         }
-        check_length(&format!("env.{name}"), value.expose())?;
-        total += name.len() + value.expose().len();
+        let mut total = stdio.command.len();
+        for (index, arg) in stdio.args.iter().enumerate() {
+            check_length(&format!("args[{index}]"), arg)?;
+            total += arg.len();
+        }
+        check_total("args", total)?;
+        let mut total = 0;
+        for (name, value) in &stdio.env {
+            if !is_variable_name(name) {
+                return Err(wrong(
+                    "env",
+                    &format!(
+                        "has the name {name:?}; a name has 1 to {NAME_BYTES} letters, digits or underscores and does not \
+                         begin with a digit"
+                    ),
+                ));
+            }
+            check_length(&format!("env.{name}"), value.expose())?;
+            total += name.len() + value.expose().len();
+        }
+        check_total("env", total)?;
+        check_length("command", &stdio.command)?;
+        check_length("cwd", stdio.cwd.as_deref().unwrap_or_default())?;
+        let program = Path::new(&stdio.command).file_name();
+        let label = program.map_or_else(
+            || stdio.command.clone(),
+            |name| name.to_string_lossy().into_owned(),
+        );
+        Ok(Approved {
+            params: ServerParams::Stdio(stdio.clone()),
+            label,
+            egress: Arc::clone(&self.egress),
+        })
     }
-    check_total("env", total)?;
-    check_length("command", &stdio.command)?;
-    check_length("cwd", stdio.cwd.as_deref().unwrap_or_default())?;
-    let program = Path::new(&stdio.command).file_name();
-    let label = program.map_or_else(
-        || stdio.command.clone(),
-        |name| name.to_string_lossy().into_owned(),
-    );
-    Ok(Approved {
-        params: ServerParams::Stdio(stdio.clone()),
-        label,
-    })
 }
 
 fn is_variable_name(name: &str) -> bool {
@@ -215,20 +230,13 @@ fn wrong(field: &str, problem: &str) -> Fault {
     Fault::new(FaultCode::InvalidField, format!("{field} {problem}.")).field(field)
 }
 
-fn remote_not_supported() -> Fault {
-    Fault::new(
-        FaultCode::NotSupported,
-        "Footbridge does not reach remote MCP servers yet; it starts local ones (StdioServerParams).",
-    )
-    .field("server_params.type")
-}
-
 /// Approved params without a policy, for the tests of what comes after it.
 #[cfg(test)]
 pub(crate) fn approved_for_tests(params: ServerParams, label: &str) -> Approved {
     Approved {
         params,
         label: label.to_owned(),
+        egress: Arc::default(),
     }
 }
 
@@ -245,7 +253,7 @@ mod tests {
         let catalogue = Catalogue::parse(FILE, Path::new("/bin/footbridge")).unwrap();
         let params = serde_json::from_str(params).unwrap();
         let params = ServerParams::from_json(&params, "server_params").unwrap();
-        Policy::new(commands, catalogue).approve(&params)
+        Policy::new(commands, catalogue, Arc::default()).approve(&params)
     }
 
     fn stdio(fields: &str) -> String {
@@ -372,17 +380,5 @@ mod tests {
             "N".repeat(NAME_BYTES)
         );
         assert!(approve(Commands::Any, &stdio(&most)).is_ok());
-    }
-
-    #[test]
-    fn remote_servers_are_not_reached_yet() {
-        for params in [
-            r#"{"type":"SseServerParams","url":"https://a.example/sse"}"#,
-            r#"{"type":"StreamableHttpServerParams","url":"https://a.example/mcp"}"#,
-            r#"{"type":"named","server":"far"}"#,
-        ] {
-            let fault = approve(Commands::Any, params).unwrap_err();
-            assert_eq!(fault.code, FaultCode::NotSupported);
-        }
     }
 }

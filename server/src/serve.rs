@@ -70,7 +70,11 @@ impl Bound {
         let sessions = Sessions::new(limits.clone());
         let app = Arc::new(App {
             gate: Gate::new(&self.config, self.address.port()),
-            policy: Policy::new(self.config.commands, self.config.catalogue.clone()),
+            policy: Policy::new(
+                self.config.commands,
+                self.config.catalogue.clone(),
+                Arc::clone(&self.config.egress),
+            ),
             tickets: Tickets::new(&limits, self.config.params_in_url).map_err(io::Error::other)?,
             sessions: sessions.clone(),
             node: 0,

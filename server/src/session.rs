@@ -17,9 +17,9 @@ use chrono::DateTime;
 use chrono::Utc;
 use footbridge_shared::api::SessionState;
 use footbridge_shared::api::Transport;
-use footbridge_shared::fault::ExitReport;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
+use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::params::ServerParams;
 use footbridge_shared::rpc::Message;
 use tokio::sync::watch;
@@ -89,7 +89,7 @@ pub struct Snapshot {
     /// Whether a browser is attached.
     pub attached: bool,
     /// How the MCP server ended.
-    pub exit: Option<ExitReport>,
+    pub exit: Option<UpstreamReport>,
 }
 
 /// What changes with every message and the outside may ask for.
@@ -274,6 +274,11 @@ impl<B: Browser> Session<B> {
                     self.decide(Event::Upstream(message))
                 }
                 Some(FromUpstream::Stderr(line)) => self.decide(Event::Stderr(line)),
+                Some(FromUpstream::Failed { id, fault }) => {
+                    self.decide(Event::Failed { id, fault })
+                }
+                Some(FromUpstream::Forgotten(message)) => self.decide(Event::Forgotten(message)),
+                Some(FromUpstream::Reconnected(fault)) => self.decide(Event::Reconnected(fault)),
                 Some(FromUpstream::Gone(fault)) => {
                     let exit = fault.data.as_deref().cloned();
                     self.vitals

@@ -7,6 +7,7 @@ use std::path::Path;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::params::ServerParams;
+use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Message;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Limits;
 use crate::policy::Approved;
 
+mod client;
 #[cfg(unix)]
 mod command;
 #[cfg(unix)]
@@ -41,6 +43,19 @@ pub enum FromUpstream {
     Message(Message),
     /// A line of standard error, redacted and without its line end.
     Stderr(String),
+    /// A request will not be answered; the connection goes on.
+    Failed {
+        /// The request's id.
+        id: Id,
+        /// Why.
+        fault: Fault,
+    },
+    /// The server no longer knows the session that `initialize` began, and waits for another `initialize`.
+    /// It has not acted on the message, if there is one.
+    Forgotten(Option<Message>),
+    /// The connection broke for this reason and has been made anew: every request without an answer is lost, and the
+    /// server waits for `initialize`.
+    Reconnected(Fault),
     /// The server is gone and everything it sent has been read.
     Gone(Fault),
 }

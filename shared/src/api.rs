@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::Serializer;
 use serde_json::value::RawValue;
 
-use crate::fault::ExitReport;
 use crate::fault::Fault;
+use crate::fault::UpstreamReport;
 
 /// A moment as RFC 3339 in UTC with microseconds, such as `2026-11-23T14:03:06.594054+00:00`.
 pub fn timestamp(moment: &DateTime<Utc>) -> impl Display + use<> {
@@ -128,7 +128,7 @@ pub struct StatusResponse {
     /// How often the MCP server was started again.
     pub restarts: u32,
     /// How the MCP server ended, when it has.
-    pub exit: Option<ExitReport>,
+    pub exit: Option<UpstreamReport>,
 }
 
 /// The answer of `GET status` for a session that is not there, and of `DELETE`.

@@ -10,8 +10,8 @@ use crate::api::Era;
 use crate::api::SessionState;
 use crate::api::Transport;
 use crate::api::rfc3339;
-use crate::fault::ExitReport;
 use crate::fault::Side;
+use crate::fault::UpstreamReport;
 
 /// The subprotocol of the `native` dialect.
 pub const NATIVE_SUBPROTOCOL: &str = "footbridge.v1";
@@ -85,7 +85,7 @@ pub enum FromBridge<'a> {
         hint: Option<&'a str>,
         /// How the MCP server ended, when that is what went wrong.
         #[serde(skip_serializing_if = "Option::is_none")]
-        data: Option<&'a ExitReport>,
+        data: Option<&'a UpstreamReport>,
         /// When.
         #[serde(serialize_with = "rfc3339")]
         timestamp: DateTime<Utc>,

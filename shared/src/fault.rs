@@ -141,6 +141,28 @@ fault_codes! {
     UpstreamTimeout = "upstream_timeout", Upstream, 504, 0, -31525;
     /// The MCP server sent a message over the size limit.
     UpstreamTooLarge = "upstream_too_large", Upstream, 502, 4502, -31526;
+    /// The name of the MCP server's host cannot be resolved.
+    UpstreamDns = "upstream_dns", Upstream, 502, 4502, -31527;
+    /// No connection to the MCP server: refused, no route, or not made in time.
+    UpstreamUnreachable = "upstream_unreachable", Upstream, 502, 4502, -31528;
+    /// No secure connection to the MCP server: its certificate or its TLS is not accepted.
+    UpstreamTls = "upstream_tls", Upstream, 502, 4502, -31529;
+    /// The MCP server wants other credentials (HTTP 401).
+    UpstreamUnauthorized = "upstream_unauthorized", Upstream, 502, 4502, -31530;
+    /// The MCP server forbids it (HTTP 403).
+    UpstreamForbidden = "upstream_forbidden", Upstream, 502, 4502, -31531;
+    /// There is no MCP server at this URL (HTTP 404).
+    UpstreamNotFound = "upstream_not_found", Upstream, 502, 4502, -31532;
+    /// The MCP server, or what stands before it, failed (HTTP 5xx).
+    UpstreamServerError = "upstream_server_error", Upstream, 502, 4502, -31533;
+    /// The MCP server did not take the request (any other HTTP status, 429 and redirects included).
+    UpstreamRejected = "upstream_rejected", Upstream, 502, 4502, -31534;
+    /// What answers at this URL does not speak MCP.
+    UpstreamNotMcp = "upstream_not_mcp", Upstream, 502, 4502, -31535;
+    /// The connection broke before the answer was complete. The call may or may not have run.
+    UpstreamDropped = "upstream_dropped", Upstream, 502, 4502, -31536;
+    /// The MCP server asked for further input more often than it may during one call.
+    UpstreamAsksTooOften = "upstream_asks_too_often", Upstream, 502, 0, -31538;
 }
 
 /// An error as the browser sees it.
@@ -157,14 +179,14 @@ pub struct Fault {
     /// The way out, when there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// How the MCP server ended, when that is what went wrong.
+    /// What the MCP server did, when that is what went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<Box<ExitReport>>,
+    pub data: Option<Box<UpstreamReport>>,
 }
 
-/// What is known of an MCP server process that failed.
+/// What is known of an MCP server that failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExitReport {
+pub struct UpstreamReport {
     /// The program, without its arguments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
@@ -174,6 +196,12 @@ pub struct ExitReport {
     /// The signal that ended it, when one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
+    /// The HTTP status it answered with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// What it asked for with that status: its `WWW-Authenticate` header (RFC 9110, 11.6.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub www_authenticate: Option<String>,
     /// The last lines of its standard error, redacted.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub stderr: String,
@@ -205,9 +233,9 @@ impl Fault {
         self
     }
 
-    /// Adds how the MCP server ended.
+    /// Adds what the MCP server did.
     #[must_use]
-    pub fn data(mut self, data: ExitReport) -> Self {
+    pub fn data(mut self, data: UpstreamReport) -> Self {
         self.data = Some(Box::new(data));
         self
     }
@@ -262,9 +290,9 @@ mod tests {
 
     #[test]
     fn an_rpc_error_of_the_bridge_says_that_it_is_the_bridges() {
-        let error = Fault::new(FaultCode::UpstreamExited, "gone").data(ExitReport {
+        let error = Fault::new(FaultCode::UpstreamExited, "gone").data(UpstreamReport {
             exit_code: Some(3),
-            ..ExitReport::default()
+            ..UpstreamReport::default()
         });
         assert_eq!(
             error.to_rpc_error(),

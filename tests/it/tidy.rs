@@ -7,7 +7,7 @@ use footbridge_tests::root;
 
 /// The server's modules, lowest first: a module may name only modules of earlier lines, and its own children.
 const LAYERS: &[&[&str]] = &[
-    &["catalogue", "demo", "open", "supervise"],
+    &["catalogue", "demo", "egress", "open", "supervise"],
     &["config"],
     &["accept", "dialect", "policy"],
     &["bridge", "gate", "upstream"],

@@ -122,6 +122,9 @@ limits! {
     request_timeout: Seconds, 0.1..=DAY;
     request_timeout_max: Seconds, 0.1..=(7.0 * DAY);
     answer_timeout: Seconds, 0.1..=DAY;
+    probe_timeout: Seconds, 0.1..=HOUR;
+    input_rounds: Count, 1.0..=1_000.0;
+    subscriptions: Count, 1.0..=100_000.0;
     ping_interval: Seconds, 0.1..=HOUR;
     pong_timeout: Seconds, 0.1..=HOUR;
     idle_timeout: Seconds, 0.1..=(30.0 * DAY);

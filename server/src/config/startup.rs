@@ -111,6 +111,7 @@ impl Startup {
             auth,
             commands,
             catalogue,
+            egress: std::sync::Arc::default(),
             params_in_url: settings.params_in_url.unwrap_or_default(),
             program,
             limits: Limits::parse(&settings.limits)?,

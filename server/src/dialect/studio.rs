@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use chrono::DateTime;
 use chrono::Utc;
 use footbridge_shared::api;
-use footbridge_shared::fault::ExitReport;
+use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::rpc;
 use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Message;
@@ -369,7 +369,7 @@ impl Studio {
 }
 
 /// AutoGen's page shows the text of `error` and nothing else, so what the server last said belongs in it.
-fn stderr_tail(report: &ExitReport) -> String {
+fn stderr_tail(report: &UpstreamReport) -> String {
     if report.stderr.is_empty() {
         String::new()
     } else {

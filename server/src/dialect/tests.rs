@@ -24,7 +24,7 @@ fn greeting() -> Arc<Greeting> {
 }
 
 fn fault() -> Failure {
-    let report = footbridge_shared::fault::ExitReport {
+    let report = footbridge_shared::fault::UpstreamReport {
         exit_code: Some(3),
         stderr: "no key".to_owned(),
         ..Default::default()

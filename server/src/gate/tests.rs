@@ -18,6 +18,7 @@ fn gate(auth: Auth, public_url: Option<&str>) -> Gate {
         auth,
         commands: Commands::CatalogueOnly,
         catalogue: Catalogue::default(),
+        egress: std::sync::Arc::default(),
         params_in_url: ParamsInUrl::Signed,
         program: PathBuf::new(),
         limits: Limits::default(),

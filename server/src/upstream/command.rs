@@ -7,9 +7,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::path::PathBuf;
 
-use footbridge_shared::fault::ExitReport;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
+use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::params::StdioParams;
 use rustix::fs::Access;
 
@@ -35,9 +35,9 @@ pub(super) fn name(command: &str) -> String {
 pub(super) fn locate(params: &StdioParams, path: Option<&OsStr>) -> Result<Located, Fault> {
     let command = name(&params.command);
     let fault = |message: String| {
-        Fault::new(FaultCode::UpstreamFailed, message).data(ExitReport {
+        Fault::new(FaultCode::UpstreamFailed, message).data(UpstreamReport {
             command: Some(command.clone()),
-            ..ExitReport::default()
+            ..UpstreamReport::default()
         })
     };
     let absolute = |path: &Path| {

@@ -8,9 +8,9 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use footbridge_shared::fault::ExitReport;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
+use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::params::StdioParams;
 use tokio::process::Command;
 use tokio::sync::mpsc;
@@ -85,7 +85,7 @@ pub(super) async fn connect(
             FaultCode::Internal,
             format!("The MCP server `{name}` could not be started: the bridge cannot start its supervisor ({error})."),
         )
-        .data(ExitReport { command: Some(name.clone()), ..ExitReport::default() })
+        .data(UpstreamReport { command: Some(name.clone()), ..UpstreamReport::default() })
     })?;
     tracing::debug!(command = name, "started an MCP server");
     Ok(upstream(started, name, params, limits))
@@ -258,7 +258,7 @@ impl Process {
                 .map(Verdict::Signal)
                 .or_else(|| status.code().map(Verdict::Exit))
         });
-        let report = ExitReport {
+        let report = UpstreamReport {
             command: Some(name.clone()),
             exit_code: match verdict {
                 Some(Verdict::Exit(code)) => Some(code),
@@ -269,6 +269,7 @@ impl Process {
                 Some(Verdict::Exit(_) | Verdict::NotStarted(_)) | None => None,
             },
             stderr: remains.text,
+            ..UpstreamReport::default()
         };
         let (code, message) = match (reason, verdict) {
             (_, Some(Verdict::NotStarted(errno))) => (

@@ -57,7 +57,11 @@ fn python(script: &str) -> StdioParams {
 }
 
 async fn connect_with(params: StdioParams, limits: &Limits) -> Result<Upstream, Fault> {
-    let policy = Policy::new(Commands::Any, Catalogue::default());
+    let policy = Policy::new(
+        Commands::Any,
+        Catalogue::default(),
+        std::sync::Arc::default(),
+    );
     let approved = policy.approve(&ServerParams::Stdio(params))?;
     upstream::connect(&approved, program(), limits).await
 }
@@ -89,7 +93,7 @@ async fn next_message(upstream: &mut Upstream) -> Message {
         match next(upstream).await {
             FromUpstream::Message(message) => return message,
             FromUpstream::Stderr(_) => {}
-            FromUpstream::Gone(fault) => panic!("{fault:?}"),
+            item => panic!("{item:?}"),
         }
     }
 }
@@ -108,6 +112,7 @@ async fn all(upstream: &mut Upstream) -> (Vec<Message>, Vec<String>, Fault) {
                 assert!(rest.is_none(), "{rest:?} came after `Gone`");
                 return (messages, lines, fault);
             }
+            item => panic!("a process never says {item:?}"),
         }
     }
 }

@@ -32,7 +32,7 @@ async fn read(
     while let Some(item) = receiver.recv().await {
         match item {
             FromUpstream::Stderr(line) => shown.push(line),
-            FromUpstream::Message(_) | FromUpstream::Gone(_) => panic!("{item:?}"),
+            item => panic!("{item:?}"),
         }
     }
     (shown, remains)
