@@ -21,12 +21,18 @@ mod client;
 mod command;
 #[cfg(unix)]
 mod environment;
+mod events;
+mod failure;
+mod http;
 #[cfg(unix)]
 mod lines;
+mod messages;
 #[cfg(unix)]
 mod redact;
+mod remote;
 #[cfg(unix)]
 mod spawner;
+mod sse;
 #[cfg(unix)]
 mod stderr;
 #[cfg(unix)]
@@ -91,11 +97,8 @@ pub async fn connect(
             FaultCode::NotSupported,
             "MCP servers over stdio are not supported on this system.",
         )),
-        ServerParams::Sse(_) | ServerParams::Http(_) => Err(Fault::new(
-            FaultCode::NotSupported,
-            "MCP servers over HTTP are not supported yet.",
-        )
-        .hint("Use a server that is started as a command.")),
+        ServerParams::Sse(params) => sse::connect(params, approved.egress(), limits).await,
+        ServerParams::Http(params) => http::connect(params, approved.egress(), limits),
         ServerParams::Named(_) => Err(Fault::new(
             FaultCode::Internal,
             "The catalogue's entry was not looked up.",

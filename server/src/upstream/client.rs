@@ -17,7 +17,15 @@ pub(super) fn client(
     _egress: &Egress,
     connect_timeout: Duration,
 ) -> Result<reqwest::Client, Fault> {
+    use rustls_platform_verifier::BuilderVerifierExt as _;
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_platform_verifier())
+        .map_err(|error| Fault::new(FaultCode::Internal, format!("{error}")))?
+        .with_no_client_auth();
     reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(connect_timeout)
@@ -29,3 +37,15 @@ pub(super) fn client(
             )
         })
 }
+
+/// A connection that the rules forbid, or that cannot be made, as the resolver says it.
+#[derive(Clone, Debug)]
+pub(super) struct Denied(pub(super) Fault);
+
+impl std::fmt::Display for Denied {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Denied {}
