@@ -27,6 +27,8 @@ mod http;
 #[cfg(unix)]
 mod lines;
 mod messages;
+#[cfg(test)]
+mod played;
 #[cfg(unix)]
 mod redact;
 mod remote;

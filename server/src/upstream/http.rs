@@ -178,8 +178,10 @@ impl Carrier {
                         return End::Stopped;
                     };
                     tokio::select! {
-                        () = stop.cancelled() => return End::Stopped,
+                        // First, so that a message that has been taken is not lost.
+                        biased;
                         () = self.carry(message) => {}
+                        () = stop.cancelled() => return End::Stopped,
                     }
                 }
             }
