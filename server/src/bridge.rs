@@ -2,23 +2,30 @@
 //!
 //! Owns the phase of a session, the ids of calls in both directions and their deadlines.
 //! Never touches a socket, a clock or a task: time comes in as an argument.
+//!
+//! In reading order: [`handshake`] (which era is the server of?), then one of [`relay`] (the session revisions) and
+//! [`facade`] (the stateless one), both of which work on a [`desk`]; [`turns`] leads from one to the next.
 
 mod calls;
+mod desk;
+mod facade;
 mod handshake;
+mod relay;
 mod stderr;
+mod turns;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use footbridge_shared::api::SessionState;
+use footbridge_shared::api::Transport;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::rpc;
 use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Message;
-use footbridge_shared::rpc::Notification;
-use footbridge_shared::rpc::Request;
 use footbridge_shared::rpc::Response;
 use tokio::time::Instant;
 
@@ -30,11 +37,15 @@ use crate::dialect::Outbound;
 use calls::Asked;
 use calls::Calls;
 use calls::Refused;
+use desk::Desk;
+use facade::Facade;
 use handshake::Handshake;
-use handshake::Step;
+use handshake::Purpose;
+use relay::Relay;
 use stderr::StderrTail;
 
 pub use handshake::Profile;
+pub use handshake::Verdict;
 
 /// What can happen to a session.
 #[derive(Debug)]
@@ -58,6 +69,8 @@ pub enum Event {
     Forgotten(Option<Message>),
     /// The MCP server was reached anew after this fault and wants `initialize`; what it had not answered is lost.
     Reconnected(Fault),
+    /// The MCP server is gone for this reason.
+    Gone(Fault),
     /// The session ends for this reason.
     Ended(Fault),
     /// [`Bridge::deadline`] has come.
@@ -71,17 +84,25 @@ pub enum Effect {
     ToBrowser(Outbound),
     /// Send to the MCP server.
     ToUpstream(Message),
+    /// Start the MCP server again; [`Event::Connected`] follows.
+    Respawn,
     /// End the session. Nothing follows.
     Close(Fault),
 }
 
-/// How long things may take, and how many there may be.
+/// What is known of a session before it begins.
 #[derive(Clone, Debug)]
 pub struct Bounds {
     /// When the MCP server must be ready.
     pub ready_by: Instant,
     /// How long a request of the MCP server may wait for the browser's answer; `None` is for ever.
-    pub answer_timeout: Option<std::time::Duration>,
+    pub answer_timeout: Option<Duration>,
+    /// How the MCP server is reached.
+    pub transport: Transport,
+    /// Which era the MCP server was of the last time.
+    pub known: Option<Verdict>,
+    /// A random number that is not 0: spreads the reconnections of many sessions.
+    pub seed: u64,
 }
 
 /// The part of a session that decides.
@@ -93,6 +114,9 @@ pub struct Bridge {
     stderr: StderrTail,
     stderr_wanted: bool,
     ready_by: Instant,
+    start_timeout: Duration,
+    facade_bounds: facade::Bounds,
+    verdict: Option<Verdict>,
     /// The program's or host's name, for sentences.
     label: String,
 }
@@ -102,18 +126,28 @@ enum Phase {
     /// The MCP server is not connected yet. `handshake` is `None` when the browser does its own.
     Connecting {
         handshake: Option<Handshake>,
+        relay: Relay,
         queued: VecDeque<Message>,
     },
     /// The handshake is under way.
     Greeting {
         handshake: Handshake,
+        relay: Relay,
         queued: VecDeque<Message>,
         early: Vec<Message>,
+        /// What the MCP server has not acted on because it had forgotten the session, under its upstream ids.
+        resend: Vec<Message>,
     },
-    /// Messages are relayed; the bridge greeted the MCP server.
-    Managed { greeting: Arc<Greeting> },
-    /// Messages are relayed; the browser greets the MCP server itself.
-    Passthrough { greeting: Option<Arc<Greeting>> },
+    /// Messages are relayed; the server is of the session revisions, or the browser has not greeted it yet.
+    Relaying {
+        relay: Relay,
+        greeting: Option<Arc<Greeting>>,
+    },
+    /// The server is of the stateless revision and the browser need not know.
+    Facing {
+        facade: Box<Facade>,
+        greeting: Arc<Greeting>,
+    },
     /// Nothing more is relayed.
     Closed,
 }
@@ -121,9 +155,20 @@ enum Phase {
 impl Bridge {
     /// A session whose MCP server is being started. `profile` is `None` when the browser does its own handshake.
     pub fn new(label: &str, profile: Option<Profile>, limits: &Limits, bounds: &Bounds) -> Self {
+        let relay = Relay::new(profile.is_some(), limits.subscriptions);
+        let handshake = profile.map(|profile| {
+            Handshake::first(
+                profile,
+                label,
+                bounds.transport,
+                bounds.known,
+                limits.probe_timeout,
+            )
+        });
         Self {
             phase: Phase::Connecting {
-                handshake: profile.map(Handshake::new),
+                handshake,
+                relay,
                 queued: VecDeque::new(),
             },
             calls: Calls::new(limits),
@@ -131,6 +176,13 @@ impl Bridge {
             stderr: StderrTail::new(limits.stderr_bytes),
             stderr_wanted: false,
             ready_by: bounds.ready_by,
+            start_timeout: limits.start_timeout,
+            facade_bounds: facade::Bounds {
+                rounds: limits.input_rounds,
+                subscriptions: limits.subscriptions,
+                seed: bounds.seed,
+            },
+            verdict: None,
             label: label.to_owned(),
         }
     }
@@ -143,26 +195,28 @@ impl Bridge {
             Event::Browser(Inbound::Stderr(wanted)) => self.on_stderr_wanted(wanted, effects),
             Event::Upstream(message) => self.on_upstream(message, now, effects),
             Event::Stderr(line) => self.on_stderr(line, effects),
-            Event::Failed { id, fault } => self.on_failed(&id, fault, effects),
-            Event::Forgotten(_) => self.close(
-                Fault::new(
-                    FaultCode::UpstreamExited,
-                    "The MCP server no longer knows the session.",
-                ),
-                effects,
-            ),
-            Event::Reconnected(fault) | Event::Ended(fault) => self.close(fault, effects),
+            Event::Failed { id, fault } => self.on_failed(&id, fault, now, effects),
+            Event::Forgotten(message) => self.on_forgotten(message, now, effects),
+            Event::Reconnected(fault) => self.on_reconnected(fault, now, effects),
+            Event::Gone(fault) => self.on_gone(fault, effects),
+            Event::Ended(fault) => self.close(fault, effects),
             Event::Due => self.on_due(now, effects),
         }
     }
 
     /// When [`Event::Due`] is next needed.
     pub fn deadline(&self) -> Option<Instant> {
-        let ready_by = match self.phase {
-            Phase::Connecting { .. } | Phase::Greeting { .. } => Some(self.ready_by),
-            Phase::Managed { .. } | Phase::Passthrough { .. } | Phase::Closed => None,
+        let of_phase = match &self.phase {
+            Phase::Connecting { .. } => Some(self.ready_by),
+            Phase::Greeting { handshake, .. } => handshake
+                .deadline()
+                .into_iter()
+                .chain([self.ready_by])
+                .min(),
+            Phase::Facing { facade, .. } => facade.deadline(),
+            Phase::Relaying { .. } | Phase::Closed => None,
         };
-        [ready_by, self.calls.deadline(), self.asked.deadline()]
+        [of_phase, self.calls.deadline(), self.asked.deadline()]
             .into_iter()
             .flatten()
             .min()
@@ -173,8 +227,11 @@ impl Bridge {
         match &self.phase {
             Phase::Connecting { .. }
             | Phase::Greeting { .. }
-            | Phase::Passthrough { greeting: None } => SessionState::Starting,
-            Phase::Managed { .. } | Phase::Passthrough { greeting: Some(_) } => SessionState::Ready,
+            | Phase::Relaying { greeting: None, .. } => SessionState::Starting,
+            Phase::Relaying {
+                greeting: Some(_), ..
+            }
+            | Phase::Facing { .. } => SessionState::Ready,
             Phase::Closed => SessionState::Closing,
         }
     }
@@ -182,15 +239,15 @@ impl Bridge {
     /// What the MCP server said of itself, once it has.
     pub fn greeting(&self) -> Option<&Arc<Greeting>> {
         match &self.phase {
-            Phase::Managed { greeting }
-            | Phase::Passthrough {
-                greeting: Some(greeting),
-            } => Some(greeting),
-            Phase::Connecting { .. }
-            | Phase::Greeting { .. }
-            | Phase::Passthrough { greeting: None }
-            | Phase::Closed => None,
+            Phase::Relaying { greeting, .. } => greeting.as_ref(),
+            Phase::Facing { greeting, .. } => Some(greeting),
+            Phase::Connecting { .. } | Phase::Greeting { .. } | Phase::Closed => None,
         }
+    }
+
+    /// What is worth remembering of the MCP server for the next session with it.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.verdict
     }
 
     /// Requests of the browser that wait for an answer.
@@ -198,25 +255,17 @@ impl Bridge {
         self.calls.len()
     }
 
-    fn on_connected(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let Phase::Connecting { handshake, queued } =
-            std::mem::replace(&mut self.phase, Phase::Closed)
-        else {
-            return;
-        };
-        match handshake {
-            Some(mut handshake) => {
-                effects.push(Effect::ToUpstream(handshake.open(self.calls.next_id())));
-                self.phase = Phase::Greeting {
-                    handshake,
-                    queued,
-                    early: Vec::new(),
-                };
-            }
-            None => {
-                self.phase = Phase::Passthrough { greeting: None };
-                self.relay_queued(queued, now, effects);
-            }
+    fn desk<'a>(
+        calls: &'a mut Calls,
+        asked: &'a mut Asked,
+        effects: &'a mut Vec<Effect>,
+        now: Instant,
+    ) -> Desk<'a> {
+        Desk {
+            calls,
+            asked,
+            effects,
+            now,
         }
     }
 
@@ -227,175 +276,100 @@ impl Bridge {
     }
 
     fn on_browser(&mut self, message: Message, now: Instant, effects: &mut Vec<Effect>) {
+        let mut desk = Self::desk(&mut self.calls, &mut self.asked, effects, now);
         match &mut self.phase {
             Phase::Connecting { queued, .. } | Phase::Greeting { queued, .. } => {
-                if queued.len() < self.calls.capacity() {
+                if queued.len() < desk.calls.capacity() {
                     queued.push_back(message);
                 } else if let Message::Request(request) = message {
-                    effects.push(answer(
-                        &request,
-                        &Refused::TooMany.fault(self.calls.capacity()),
-                    ));
+                    let fault = Refused::TooMany.fault(desk.calls.capacity());
+                    desk.refuse(request.id().clone(), &fault);
                 }
             }
-            Phase::Managed { greeting } => {
-                let greeting = Arc::clone(greeting);
-                self.relay_managed(message, &greeting, now, effects);
+            Phase::Relaying { relay, greeting } => {
+                relay.from_browser(message, greeting.as_deref(), &mut desk);
             }
-            Phase::Passthrough { .. } => self.relay(message, now, effects),
+            Phase::Facing { facade, greeting } => facade.from_browser(message, greeting, &mut desk),
             Phase::Closed => {
                 if let Message::Request(request) = message {
-                    effects.push(answer(
-                        &request,
-                        &Fault::new(FaultCode::SessionEnded, "The session is ending."),
-                    ));
+                    let fault = Fault::new(FaultCode::SessionEnded, "The session is ending.");
+                    desk.refuse(request.id().clone(), &fault);
                 }
             }
         }
-    }
-
-    /// Relays, except for the handshake that the bridge has done already.
-    fn relay_managed(
-        &mut self,
-        message: Message,
-        greeting: &Greeting,
-        now: Instant,
-        effects: &mut Vec<Effect>,
-    ) {
-        match message {
-            Message::Request(request) if request.method() == "initialize" => {
-                let response = Response::result(request.id().clone(), greeting.result.get());
-                effects.push(Effect::ToBrowser(Outbound::Message(response.into())));
-            }
-            Message::Notification(notification)
-                if notification.method() == "notifications/initialized" => {}
-            message @ (Message::Request(_) | Message::Notification(_) | Message::Response(_)) => {
-                self.relay(message, now, effects);
-            }
-        }
-    }
-
-    fn relay(&mut self, message: Message, now: Instant, effects: &mut Vec<Effect>) {
-        match message {
-            Message::Request(request) => match self.calls.open(&request, now) {
-                Ok(id) => effects.push(Effect::ToUpstream(request.with_id(id).into())),
-                Err(refused) => {
-                    effects.push(answer(&request, &refused.fault(self.calls.capacity())))
-                }
-            },
-            Message::Notification(notification) => {
-                if let Some(notification) = self.cancel_upstream(notification) {
-                    effects.push(Effect::ToUpstream(notification.into()));
-                }
-            }
-            // An answer nobody waits for (answered already, withdrawn, never asked) would confuse the server.
-            Message::Response(response) => {
-                if response.id().is_some_and(|id| self.asked.close(id)) {
-                    effects.push(Effect::ToUpstream(response.into()));
-                }
-            }
-        }
-    }
-
-    /// Rewrites the id in a cancellation to the one the MCP server knows; `None` when the call is over.
-    fn cancel_upstream(&mut self, notification: Notification) -> Option<Notification> {
-        if notification.method() != "notifications/cancelled" {
-            return Some(notification);
-        }
-        let id = request_id(&notification)?;
-        let upstream_id = self.calls.cancel(&id)?;
-        Some(notification.with_param("requestId", upstream_id.as_json()))
     }
 
     fn on_upstream(&mut self, message: Message, now: Instant, effects: &mut Vec<Effect>) {
         match &mut self.phase {
-            Phase::Greeting {
-                handshake, early, ..
-            } => match handshake.on_message(message) {
-                Step::Wait(None) => {}
-                Step::Wait(Some(message)) if early.len() < self.calls.capacity() => {
-                    early.push(message)
+            Phase::Greeting { handshake, .. } => {
+                let step = match message {
+                    // An answer to a call from before the server forgot us.
+                    Message::Response(response) if !handshake.awaits(response.id()) => {
+                        return self.pass_answer(response, now, effects);
+                    }
+                    message @ (Message::Request(_)
+                    | Message::Response(_)
+                    | Message::Notification(_)) => {
+                        handshake.on_message(message, &mut self.calls, now)
+                    }
+                };
+                self.take_step(step, now, effects);
+            }
+            Phase::Relaying { relay, greeting } => {
+                if let Message::Response(response) = &message
+                    && response.id().is_some_and(|id| relay.ends_greeting(id))
+                {
+                    match response.outcome().map(handshake::of_initialize) {
+                        Ok(Ok(said)) => *greeting = Some(Arc::new(said)),
+                        Ok(Err(_)) => {}
+                        Err(_) => {
+                            let response = response.clone();
+                            return self.rescue(response, now, effects);
+                        }
+                    }
                 }
-                Step::Wait(Some(_)) => {}
-                Step::Send(message) => effects.push(Effect::ToUpstream(message)),
-                Step::Done { greeting, last } => {
-                    effects.push(Effect::ToUpstream(last));
-                    self.become_ready(Arc::new(greeting), now, effects);
-                }
-                Step::Failed(fault) => self.close(fault, effects),
-            },
-            Phase::Managed { .. } | Phase::Passthrough { .. } => {
-                self.relay_to_browser(message, now, effects)
+                let mut desk = Self::desk(&mut self.calls, &mut self.asked, effects, now);
+                relay.from_upstream(message, &mut desk);
+            }
+            Phase::Facing { facade, .. } => {
+                let mut desk = Self::desk(&mut self.calls, &mut self.asked, effects, now);
+                facade.from_upstream(message, &mut desk);
             }
             Phase::Connecting { .. } | Phase::Closed => {}
         }
     }
 
-    fn become_ready(&mut self, greeting: Arc<Greeting>, now: Instant, effects: &mut Vec<Effect>) {
-        let next = Phase::Managed {
-            greeting: Arc::clone(&greeting),
-        };
-        let Phase::Greeting { queued, early, .. } = std::mem::replace(&mut self.phase, next) else {
-            return;
-        };
-        effects.push(Effect::ToBrowser(Outbound::State(SessionState::Ready)));
-        effects.push(Effect::ToBrowser(Outbound::Initialized(greeting)));
-        for message in early {
-            self.relay_to_browser(message, now, effects);
-        }
-        self.relay_queued(queued, now, effects);
+    fn pass_answer(&mut self, response: Response, now: Instant, effects: &mut Vec<Effect>) {
+        let mut desk = Self::desk(&mut self.calls, &mut self.asked, effects, now);
+        relay::answered(response, &mut desk);
     }
 
-    fn relay_to_browser(&mut self, message: Message, now: Instant, effects: &mut Vec<Effect>) {
-        match message {
-            Message::Response(response) => self.relay_response(response, effects),
-            Message::Request(request) => {
-                // The bridge is always there to answer a ping; a page may be busy or know no ping at all.
-                if request.method() == "ping" && matches!(self.phase, Phase::Managed { .. }) {
-                    let response = Response::result(request.id().clone(), "{}");
-                    return effects.push(Effect::ToUpstream(response.into()));
+    fn on_failed(&mut self, id: &Id, fault: Fault, now: Instant, effects: &mut Vec<Effect>) {
+        let mut desk = Self::desk(&mut self.calls, &mut self.asked, effects, now);
+        match &mut self.phase {
+            Phase::Greeting { handshake, .. } => {
+                if let Some(step) = handshake.on_failed(id, fault.clone(), desk.calls, now) {
+                    return self.take_step(step, now, effects);
                 }
-                self.asked.open(request.id().clone(), now);
-                effects.push(Effect::ToBrowser(Outbound::Message(request.into())));
             }
-            Message::Notification(notification) => {
-                match notification.method() {
-                    "notifications/progress" => self.calls.progressed(now),
-                    "notifications/cancelled" => {
-                        if let Some(id) = request_id(&notification) {
-                            self.asked.close(&id);
-                        }
-                    }
-                    _ => {}
+            Phase::Relaying { relay, .. } => {
+                if relay.ends_greeting(id) && handshake::is_era(fault.code) {
+                    let refusal = Response::error(id.clone(), &fault.to_rpc_error());
+                    return self.rescue(refusal, now, effects);
                 }
-                effects.push(Effect::ToBrowser(Outbound::Message(notification.into())));
             }
+            Phase::Facing { facade, .. } => {
+                if facade.on_failed(id, &fault, &mut desk) {
+                    return;
+                }
+            }
+            Phase::Connecting { .. } | Phase::Closed => return,
         }
-    }
-
-    fn relay_response(&mut self, response: Response, effects: &mut Vec<Effect>) {
-        let Some(call) = response.id().and_then(|id| self.calls.close(id)) else {
-            return;
-        };
-        if call.is_initialize
-            && let Phase::Passthrough { greeting } = &mut self.phase
-            && let Ok(result) = response.outcome()
-            && let Ok(said) = handshake::parse_greeting(result)
-        {
-            *greeting = Some(Arc::new(said));
-        }
-        effects.push(Effect::ToBrowser(Outbound::Message(
-            response.with_id(call.browser_id).into(),
-        )));
-    }
-
-    fn on_failed(&mut self, id: &Id, fault: Fault, effects: &mut Vec<Effect>) {
-        if matches!(self.phase, Phase::Greeting { .. }) {
-            return self.close(fault, effects);
-        }
-        if let Some(call) = self.calls.close(id) {
-            let response = Response::error(call.browser_id, &fault.to_rpc_error());
-            effects.push(Effect::ToBrowser(Outbound::Message(response.into())));
+        if let Some(call) = desk.calls.close(id) {
+            desk.refuse(call.browser_id.clone(), &fault);
+            if let Phase::Facing { facade, .. } = &mut self.phase {
+                facade.gave_up(&call.browser_id, &mut desk);
+            }
         }
     }
 
@@ -423,38 +397,63 @@ impl Bridge {
             Phase::Connecting { .. } | Phase::Greeting { .. }
         );
         if starting && now >= self.ready_by {
-            let fault = Fault::new(
-                FaultCode::UpstreamStartTimeout,
-                format!("The MCP server `{}` did not become ready in time.", self.label),
-            )
-            .hint("If it downloads itself first (npx, uvx), run it once by hand, or raise limits.start_timeout.")
-            .data(UpstreamReport { command: Some(self.label.clone()), stderr: self.stderr.tail(), ..UpstreamReport::default() });
-            return self.close(fault, effects);
+            return self.close(self.start_timeout_fault(), effects);
         }
-        for call in self.calls.take_due(now) {
-            let params = format!(
-                r#"{{"requestId":{},"reason":"no answer in time"}}"#,
-                call.upstream_id
-            );
-            effects.push(Effect::ToUpstream(
-                Notification::new("notifications/cancelled", Some(&params)).into(),
-            ));
+        let mut desk = Self::desk(&mut self.calls, &mut self.asked, effects, now);
+        if let Phase::Greeting { handshake, .. } = &mut self.phase
+            && let Some(message) = handshake.on_due(desk.calls, now)
+        {
+            desk.to_upstream(message);
+        }
+        let mut facade = match &mut self.phase {
+            Phase::Facing { facade, .. } => Some(facade),
+            Phase::Connecting { .. }
+            | Phase::Greeting { .. }
+            | Phase::Relaying { .. }
+            | Phase::Closed => None,
+        };
+        for call in desk.calls.take_due(now) {
+            let id = Id::number(call.upstream_id);
+            desk.to_upstream(Desk::cancellation(&id, "no answer in time"));
             let fault = Fault::new(FaultCode::UpstreamTimeout, "The MCP server did not answer in time.")
                 .hint("The call may still have had an effect. Raise limits.request_timeout if it needs longer.");
-            let response = Response::error(call.browser_id, &fault.to_rpc_error());
-            effects.push(Effect::ToBrowser(Outbound::Message(response.into())));
+            desk.refuse(call.browser_id.clone(), &fault);
+            if let Some(facade) = &mut facade {
+                facade.gave_up(&call.browser_id, &mut desk);
+            }
         }
-        for id in self.asked.take_due(now) {
+        for id in desk.asked.take_due(now) {
             let error = serde_json::json!({
                 "code": rpc::INTERNAL_ERROR,
                 "message": "Nobody answered in time",
                 "data": { "source": "bridge", "code": FaultCode::AnswerTimeout.name() },
-            });
-            effects.push(Effect::ToUpstream(
-                Response::error(id.clone(), &error.to_string()).into(),
-            ));
-            effects.push(Effect::ToBrowser(Outbound::Withdrawn(id)));
+            })
+            .to_string();
+            let is_facades = facade
+                .as_mut()
+                .is_some_and(|facade| facade.unanswered(&id, &error, &mut desk));
+            if !is_facades {
+                desk.to_upstream(Response::error(id.clone(), &error));
+            }
+            desk.effects
+                .push(Effect::ToBrowser(Outbound::Withdrawn(id)));
         }
+        if let Some(facade) = &mut facade {
+            facade.on_due(&mut desk);
+        }
+    }
+
+    fn start_timeout_fault(&self) -> Fault {
+        Fault::new(
+            FaultCode::UpstreamStartTimeout,
+            format!("The MCP server `{}` did not become ready in time.", self.label),
+        )
+        .hint("If it downloads itself first (npx, uvx), run it once by hand, or raise limits.start_timeout.")
+        .data(UpstreamReport {
+            command: Some(self.label.clone()),
+            stderr: self.stderr.tail(),
+            ..UpstreamReport::default()
+        })
     }
 
     /// Answers every call that waits, says why, and ends.
@@ -462,19 +461,25 @@ impl Bridge {
         let phase = std::mem::replace(&mut self.phase, Phase::Closed);
         let (queued, during_handshake) = match phase {
             Phase::Connecting { queued, .. } => (queued, false),
-            Phase::Greeting { queued, .. } => (queued, true),
-            Phase::Managed { .. } | Phase::Passthrough { .. } => (VecDeque::new(), false),
+            Phase::Greeting {
+                queued, handshake, ..
+            } => {
+                if let Purpose::Rescue(refusal) = handshake.purpose {
+                    effects.push(Effect::ToBrowser(Outbound::Message(refusal.into())));
+                }
+                (queued, true)
+            }
+            Phase::Relaying { .. } | Phase::Facing { .. } => (VecDeque::new(), false),
             Phase::Closed => return,
         };
-        let error = fault.to_rpc_error();
-        for id in self.calls.take_all() {
-            effects.push(Effect::ToBrowser(Outbound::Message(
-                Response::error(id, &error).into(),
-            )));
+        for answer in self.calls.fail_all(&fault) {
+            effects.push(Effect::ToBrowser(Outbound::Message(answer.into())));
         }
         for message in queued {
             if let Message::Request(request) = message {
-                effects.push(answer(&request, &fault));
+                effects.push(Effect::ToBrowser(Outbound::Message(
+                    Response::error(request.id().clone(), &fault.to_rpc_error()).into(),
+                )));
             }
         }
         effects.push(Effect::ToBrowser(Outbound::State(SessionState::Closing)));
@@ -488,17 +493,6 @@ impl Bridge {
         }
         effects.push(Effect::Close(fault));
     }
-}
-
-fn answer(request: &Request, fault: &Fault) -> Effect {
-    Effect::ToBrowser(Outbound::Message(
-        Response::error(request.id().clone(), &fault.to_rpc_error()).into(),
-    ))
-}
-
-fn request_id(notification: &Notification) -> Option<rpc::Id> {
-    let params = notification.params()?;
-    rpc::Id::from_json(&params[rpc::member(params, "requestId")?])
 }
 
 #[cfg(test)]

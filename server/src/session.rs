@@ -4,6 +4,7 @@
 //! Never decides what a message means.
 
 mod browser;
+mod verdicts;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -48,6 +49,7 @@ use crate::upstream::Upstream;
 pub use browser::Browser;
 use browser::Heard;
 use browser::Line;
+pub use verdicts::Verdicts;
 
 /// What a session is opened with.
 #[derive(Clone, Debug)]
@@ -64,6 +66,8 @@ pub struct Opening {
     pub profile: Profile,
     /// This binary.
     pub program: PathBuf,
+    /// What other sessions found out about MCP servers.
+    pub verdicts: Arc<Verdicts>,
 }
 
 impl Opening {
@@ -90,6 +94,8 @@ pub struct Snapshot {
     pub attached: bool,
     /// How the MCP server ended.
     pub exit: Option<UpstreamReport>,
+    /// How often the MCP server was started again.
+    pub restarts: u32,
 }
 
 /// What changes with every message and the outside may ask for.
@@ -110,9 +116,15 @@ pub struct Vitals {
     pub pulse: Arc<Pulse>,
 }
 
+/// An MCP server that is being started or connected to.
+type Starting = Pin<Box<dyn Future<Output = Result<Upstream, Fault>> + Send>>;
+
+/// Starts the MCP server or connects to it, each time it is called.
+type Start = Box<dyn FnMut() -> Starting + Send>;
+
 /// Towards the MCP server.
 enum Link {
-    Starting(Pin<Box<dyn Future<Output = Result<Upstream, Fault>> + Send>>),
+    Starting(Starting),
     Up(Upstream),
     Down,
 }
@@ -134,6 +146,8 @@ struct Session<B> {
     outbox: VecDeque<Message>,
     vitals: Vitals,
     last_message: Instant,
+    wants_respawn: bool,
+    shown: SessionState,
     limits: Limits,
 }
 
@@ -146,15 +160,16 @@ pub async fn run<B: Browser>(
     vitals: Vitals,
     ended: watch::Receiver<Option<Fault>>,
 ) {
-    let started = {
-        let (approved, program, limits) = (
-            opening.approved.clone(),
-            opening.program.clone(),
-            limits.clone(),
-        );
+    let (approved, program, of_start) = (
+        opening.approved.clone(),
+        opening.program.clone(),
+        limits.clone(),
+    );
+    let start: Start = Box::new(move || {
+        let (approved, program, limits) = (approved.clone(), program.clone(), of_start.clone());
         Box::pin(async move { upstream::connect(&approved, &program, &limits).await })
-    };
-    run_with(opening, browser, limits, vitals, ended, started).await;
+    });
+    run_with(opening, browser, limits, vitals, ended, start).await;
 }
 
 async fn run_with<B: Browser>(
@@ -163,12 +178,15 @@ async fn run_with<B: Browser>(
     limits: Limits,
     vitals: Vitals,
     mut ended: watch::Receiver<Option<Fault>>,
-    started: Pin<Box<dyn Future<Output = Result<Upstream, Fault>> + Send>>,
+    mut start: Start,
 ) {
     let opened = Instant::now();
     let bounds = Bounds {
         ready_by: opened + limits.start_timeout,
         answer_timeout: (opening.dialect == DialectName::Studio).then_some(limits.answer_timeout),
+        transport: opening.transport(),
+        known: opening.verdicts.of(opening.approved.params()),
+        seed: uuid::Uuid::new_v4().as_u64_pair().0 | 1,
     };
     let profile = opening
         .dialect
@@ -181,6 +199,8 @@ async fn run_with<B: Browser>(
         outbox: VecDeque::new(),
         vitals,
         last_message: opened,
+        wants_respawn: false,
+        shown: SessionState::Starting,
         limits: limits.clone(),
     };
     info!(
@@ -190,14 +210,27 @@ async fn run_with<B: Browser>(
         "session opened"
     );
     session.tell(Outbound::State(SessionState::Starting));
-    let mut link = Link::Starting(started);
+    let mut link = Link::Starting(start());
     let life_ends = opened + limits.session_life;
     let reason = loop {
         let wake = session.wait(&mut link, &mut ended, life_ends).await;
         if let Some(reason) = session.on_wake(wake, &mut link, life_ends) {
             break reason;
         }
+        if session.shows_change() {
+            session.publish();
+            if let Some(verdict) = session.bridge.verdict() {
+                opening
+                    .verdicts
+                    .remember(opening.approved.params(), verdict);
+            }
+        }
+        if std::mem::take(&mut session.wants_respawn) {
+            session.restarted();
+            link = Link::Starting(again(link, start()));
+        }
     };
+
     session.publish();
     let stop = async {
         if let Link::Up(upstream) = link {
@@ -212,7 +245,23 @@ async fn run_with<B: Browser>(
     );
 }
 
+/// Starts the MCP server once nothing is left of the last one.
+fn again(last: Link, next: Starting) -> Starting {
+    Box::pin(async move {
+        if let Link::Up(upstream) = last {
+            upstream.stop().await;
+        }
+        next.await
+    })
+}
+
 impl<B: Browser> Session<B> {
+    fn restarted(&self) {
+        self.vitals
+            .snapshot
+            .send_modify(|snapshot| snapshot.restarts += 1);
+    }
+
     async fn wait(
         &mut self,
         link: &mut Link,
@@ -284,14 +333,14 @@ impl<B: Browser> Session<B> {
                     self.vitals
                         .snapshot
                         .send_modify(|snapshot| snapshot.exit = exit);
-                    self.decide(Event::Ended(fault))
+                    self.decide(Event::Gone(fault))
                 }
                 None => self.decide(Event::Ended(Fault::new(
                     FaultCode::UpstreamExited,
                     "The MCP server is gone.",
                 ))),
             };
-            if reason.is_some() || !self.line.has_room() {
+            if reason.is_some() || self.wants_respawn || !self.line.has_room() {
                 return reason;
             }
             // What has arrived meanwhile goes out with the same write.
@@ -376,11 +425,15 @@ impl<B: Browser> Session<B> {
             match effect {
                 Effect::ToUpstream(message) => self.outbox.push_back(message),
                 Effect::ToBrowser(outbound) => {
-                    let news = matches!(outbound, Outbound::State(_) | Outbound::Initialized(_));
-                    reason = self.tell(outbound).or(reason);
-                    if news {
+                    // Before the browser can ask: what it is told is true by then.
+                    if matches!(outbound, Outbound::State(_) | Outbound::Initialized(_)) {
                         self.publish();
                     }
+                    reason = self.tell(outbound).or(reason);
+                }
+                Effect::Respawn => {
+                    self.outbox.clear();
+                    self.wants_respawn = true;
                 }
                 Effect::Close(fault) => reason = Some(fault),
             }
@@ -410,6 +463,12 @@ impl<B: Browser> Session<B> {
             reason = self.decide(Event::Browser(inbound)).or(reason);
         }
         reason
+    }
+
+    /// Whether the state has changed since this was last asked.
+    fn shows_change(&mut self) -> bool {
+        let state = self.bridge.state();
+        std::mem::replace(&mut self.shown, state) != state
     }
 
     fn publish(&self) {

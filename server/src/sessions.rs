@@ -30,6 +30,7 @@ use crate::session::Browser;
 use crate::session::Opening;
 use crate::session::Pulse;
 use crate::session::Snapshot;
+use crate::session::Verdicts;
 use crate::session::Vitals;
 
 /// Every session that is open.
@@ -37,6 +38,7 @@ use crate::session::Vitals;
 pub struct Sessions {
     live: Arc<Mutex<Live>>,
     tracker: TaskTracker,
+    verdicts: Arc<Verdicts>,
     limits: Limits,
 }
 
@@ -77,8 +79,14 @@ impl Sessions {
         Self {
             live: Arc::default(),
             tracker: TaskTracker::new(),
+            verdicts: Arc::default(),
             limits,
         }
+    }
+
+    /// What the sessions found out about MCP servers.
+    pub fn verdicts(&self) -> &Arc<Verdicts> {
+        &self.verdicts
     }
 
     /// Opens a session on a socket.
@@ -97,6 +105,7 @@ impl Sessions {
             greeting: None,
             attached: true,
             exit: None,
+            restarts: 0,
         };
         let (snapshot, snapshots) = watch::channel(first);
         let (end, ended) = watch::channel(None);
@@ -193,7 +202,7 @@ impl Sessions {
             server_info: greeting.and_then(|greeting| greeting.server_info.clone()),
             attached: snapshot.attached,
             calls_in_flight: entry.pulse.calls_in_flight.load(Ordering::Relaxed),
-            restarts: 0,
+            restarts: snapshot.restarts,
             exit: snapshot.exit,
         })
     }

@@ -4,6 +4,7 @@
 //! Never parses a payload and never re-serializes one: a message keeps the text it came in, and an edit
 //! replaces exactly one member of it.
 
+mod edit;
 mod members;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use serde::Deserializer;
 use serde_json::value::RawValue;
 
+pub use edit::edit;
 pub use members::Members;
 pub use members::member;
 pub use members::quoted;
@@ -333,6 +335,14 @@ impl Request {
         self.params_at.clone().map(|at| &self.text[at])
     }
 
+    /// The same request with other params (JSON text); every other byte stays.
+    pub fn with_params(mut self, params: &str) -> Self {
+        let at = put_params(&mut self.text, self.params_at.take(), params);
+        self.id_at = at.shift.apply(&self.id_at);
+        self.params_at = Some(at.range);
+        self
+    }
+
     /// The same request under another id; every other byte stays.
     pub fn with_id(mut self, id: Id) -> Self {
         let shift = splice(&mut self.text, &self.id_at, id.as_json());
@@ -426,6 +436,13 @@ impl Notification {
         self.params_at.clone().map(|at| &self.text[at])
     }
 
+    /// The same notification with other params (JSON text); every other byte stays.
+    pub fn with_params(mut self, params: &str) -> Self {
+        let at = put_params(&mut self.text, self.params_at.take(), params);
+        self.params_at = Some(at.range);
+        self
+    }
+
     /// The same notification with one member of `params` replaced by other JSON text; every other byte stays.
     /// Unchanged when `params` has no such member.
     pub fn with_param(mut self, name: &str, value: &str) -> Self {
@@ -479,6 +496,27 @@ fn only_id(text: &str) -> Option<Id> {
         (Some((_, id)), None) => Id::from_json(id.get()),
         (None | Some(_), _) => None,
     }
+}
+
+/// Where params were put, and how that moved what stands behind them.
+struct Put {
+    range: Range<usize>,
+    shift: Shift,
+}
+
+fn put_params(text: &mut String, params_at: Option<Range<usize>>, params: &str) -> Put {
+    let (shift, start) = match params_at {
+        Some(at) => (splice(text, &at, params), at.start),
+        None => {
+            // A message ends with the brace of its envelope.
+            let end = text.rfind('}').unwrap_or(text.len());
+            let member = format!(",\"params\":{params}");
+            let start = end + member.len() - params.len();
+            (splice(text, &(end..end), &member), start)
+        }
+    };
+    let range = start..start + params.len();
+    Put { range, shift }
 }
 
 /// How an edit moved what stands behind it.

@@ -8,6 +8,7 @@ use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Request;
+use footbridge_shared::rpc::Response;
 use tokio::time::Instant;
 
 use crate::config::Limits;
@@ -20,6 +21,8 @@ use crate::config::Limits;
 pub(super) struct Calls {
     /// By upstream id, which is also the order in which they were sent.
     open: BTreeMap<u64, Call>,
+    /// Those that wait for the browser's own answers before they are sent again.
+    parked: HashMap<Id, Call>,
     by_browser_id: HashMap<Id, u64>,
     next: u64,
     last_progress: Option<Instant>,
@@ -33,8 +36,22 @@ pub(super) struct Calls {
 pub(super) struct Call {
     pub(super) browser_id: Id,
     pub(super) upstream_id: u64,
-    pub(super) is_initialize: bool,
+    /// The request, where it may have to be sent again with more.
+    pub(super) request: Option<Box<Request>>,
+    /// How often the server has asked for further input.
+    pub(super) rounds: usize,
+    /// It has been sent a second time, because the server had forgotten the session.
+    pub(super) is_resent: bool,
     sent: Instant,
+}
+
+/// Where a call was when the browser cancelled it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Cancelled {
+    /// The server works on it, under this id.
+    InFlight(Id),
+    /// It waited for the browser.
+    Parked,
 }
 
 /// Why a request is not relayed.
@@ -65,6 +82,7 @@ impl Calls {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             open: BTreeMap::new(),
+            parked: HashMap::new(),
             by_browser_id: HashMap::new(),
             next: 0,
             last_progress: None,
@@ -79,7 +97,7 @@ impl Calls {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.open.len()
+        self.open.len() + self.parked.len()
     }
 
     /// An upstream id for a request of the bridge itself.
@@ -88,19 +106,26 @@ impl Calls {
         Id::number(self.next)
     }
 
-    /// The upstream id for a request.
-    pub(super) fn open(&mut self, request: &Request, now: Instant) -> Result<Id, Refused> {
+    /// The upstream id for a request; `keep` when it may have to be sent again with more.
+    pub(super) fn open(
+        &mut self,
+        request: &Request,
+        keep: bool,
+        now: Instant,
+    ) -> Result<Id, Refused> {
         if self.by_browser_id.contains_key(request.id()) {
             return Err(Refused::IdInFlight);
         }
-        if self.open.len() >= self.capacity {
+        if self.len() >= self.capacity {
             return Err(Refused::TooMany);
         }
         let id = self.next_id();
         let call = Call {
             browser_id: request.id().clone(),
             upstream_id: self.next,
-            is_initialize: request.method() == "initialize",
+            request: keep.then(|| Box::new(request.clone())),
+            rounds: 0,
+            is_resent: false,
             sent: now,
         };
         self.by_browser_id
@@ -116,11 +141,50 @@ impl Calls {
         Some(call)
     }
 
-    /// Forgets a call that the browser no longer wants; its upstream id.
-    pub(super) fn cancel(&mut self, browser_id: &Id) -> Option<Id> {
+    /// The call under an upstream id.
+    pub(super) fn get_mut(&mut self, upstream_id: &Id) -> Option<&mut Call> {
+        self.open.get_mut(&upstream_id.as_number()?)
+    }
+
+    /// The browser's id of a call under way.
+    pub(super) fn browser_id(&self, upstream_id: &Id) -> Option<&Id> {
+        Some(&self.open.get(&upstream_id.as_number()?)?.browser_id)
+    }
+
+    /// Lets a call wait for the browser; its time does not run.
+    pub(super) fn park(&mut self, call: Call) {
+        self.by_browser_id
+            .insert(call.browser_id.clone(), call.upstream_id);
+        self.parked.insert(call.browser_id.clone(), call);
+    }
+
+    /// The request of a parked call and the upstream id to send it again under.
+    pub(super) fn resume(&mut self, browser_id: &Id, now: Instant) -> Option<(Id, Request)> {
+        let mut call = self.parked.remove(browser_id)?;
+        let request = Request::clone(call.request.as_deref()?);
+        let id = self.next_id();
+        call.upstream_id = self.next;
+        call.sent = now;
+        self.by_browser_id
+            .insert(browser_id.clone(), call.upstream_id);
+        self.open.insert(call.upstream_id, call);
+        Some((id, request))
+    }
+
+    /// Takes a parked call away, to answer it.
+    pub(super) fn unpark(&mut self, browser_id: &Id) -> Option<Call> {
+        self.by_browser_id.remove(browser_id);
+        self.parked.remove(browser_id)
+    }
+
+    /// Forgets a call that the browser no longer wants.
+    pub(super) fn cancel(&mut self, browser_id: &Id) -> Option<Cancelled> {
         let upstream_id = self.by_browser_id.remove(browser_id)?;
+        if self.parked.remove(browser_id).is_some() {
+            return Some(Cancelled::Parked);
+        }
         self.open.remove(&upstream_id);
-        Some(Id::number(upstream_id))
+        Some(Cancelled::InFlight(Id::number(upstream_id)))
     }
 
     /// Progress of any call gives every call more time: matching tokens to calls would mean opening payloads.
@@ -150,12 +214,17 @@ impl Calls {
         due
     }
 
-    /// The browser's ids of all calls, in the order in which they were sent.
-    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Id> + use<> {
+    /// Gives up every call: the answers that say so, in the order in which the calls were sent.
+    pub(super) fn fail_all(&mut self, fault: &Fault) -> Vec<Response> {
         self.by_browser_id.clear();
-        std::mem::take(&mut self.open)
-            .into_values()
-            .map(|call| call.browser_id)
+        let mut calls: Vec<Call> = std::mem::take(&mut self.open).into_values().collect();
+        calls.extend(self.parked.drain().map(|(_, call)| call));
+        calls.sort_by_key(|call| call.upstream_id);
+        let error = fault.to_rpc_error();
+        calls
+            .into_iter()
+            .map(|call| Response::error(call.browser_id, &error))
+            .collect()
     }
 }
 

@@ -34,6 +34,7 @@ fn shown(effect: &Effect) -> String {
                 failure.during_handshake
             )
         }
+        Effect::Respawn => "respawn".to_owned(),
         Effect::Close(fault) => format!("close {}", fault.code.name()),
     }
 }
@@ -46,7 +47,17 @@ fn event(line: &str) -> Event {
         "upstream" => Event::Upstream(Message::parse(rest).unwrap()),
         "stderr" => Event::Stderr(rest.to_owned()),
         "wants-stderr" => Event::Browser(Inbound::Stderr(rest == "true")),
-        "gone" => Event::Ended(Fault::new(FaultCode::UpstreamExited, "gone")),
+        "gone" => Event::Gone(Fault::new(FaultCode::UpstreamExited, "gone")),
+        "forgotten" => Event::Forgotten((!rest.is_empty()).then(|| Message::parse(rest).unwrap())),
+        "reconnected" => Event::Reconnected(Fault::new(FaultCode::UpstreamDropped, "dropped")),
+        "failed" => {
+            let (id, code) = rest.split_once(' ').unwrap();
+            let code = FaultCode::ALL.iter().find(|known| known.name() == code);
+            Event::Failed {
+                id: Id::from_json(id).unwrap(),
+                fault: Fault::new(*code.unwrap(), "failed"),
+            }
+        }
         "drain" => Event::Ended(Fault::new(FaultCode::ShuttingDown, "later")),
         "due" => Event::Due,
         other => panic!("unknown event {other}"),
@@ -60,18 +71,28 @@ fn lines(text: &str) -> Vec<&str> {
         .collect()
 }
 
+fn bounds(limits: &Limits) -> Bounds {
+    Bounds {
+        ready_by: Instant::now() + limits.start_timeout,
+        answer_timeout: Some(limits.answer_timeout),
+        transport: Transport::Stdio,
+        known: None,
+        seed: 1,
+    }
+}
+
 /// Plays `input` to a new bridge; `+N` lets N seconds pass. Compares what it does with `expected`.
 fn check_with(profile: Option<Profile>, limits: &Limits, input: &str, expected: &str) {
+    play(profile, limits, &bounds(limits), input, expected);
+}
+
+fn play(profile: Option<Profile>, limits: &Limits, bounds: &Bounds, input: &str, expected: &str) {
     let mut now = Instant::now();
-    let bounds = Bounds {
-        ready_by: now + limits.start_timeout,
-        answer_timeout: Some(limits.answer_timeout),
-    };
-    let mut bridge = Bridge::new("server", profile, limits, &bounds);
+    let mut bridge = Bridge::new("server", profile, limits, bounds);
     let mut effects = Vec::new();
     for line in lines(input) {
         match line.strip_prefix('+') {
-            Some(seconds) => now += Duration::from_secs(seconds.parse().unwrap()),
+            Some(seconds) => now += Duration::from_secs_f64(seconds.parse().unwrap()),
             None => bridge.handle(event(line), now, &mut effects),
         }
     }
@@ -88,13 +109,24 @@ fn relaying(input: &str, expected: &str) {
     );
 }
 
+/// The probe of a server that may be of either era.
+const PROBE: &str = r#"upstream {"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"roots":{}},"io.modelcontextprotocol/clientInfo":{"name":"c","version":"2"}}}}"#;
+
+fn initialize(id: u64) -> String {
+    format!(
+        r#"upstream {{"jsonrpc":"2.0","id":{id},"method":"initialize","params":{{"protocolVersion":"2025-11-25","capabilities":{{"roots":{{}}}},"clientInfo":{{"name":"c","version":"2"}}}}}}"#
+    )
+}
+
+/// With a server that does not know the probe.
 fn managed(input: &str, expected: &str) {
-    let opening = r#"upstream {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"roots":{}},"clientInfo":{"name":"c","version":"2"}}}"#;
     check_with(
         Some(profile()),
         &Limits::default(),
-        &format!("connected\n{input}"),
-        &format!("{opening}\n{expected}"),
+        &format!(
+            "connected\nupstream {{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{{\"code\":-32601,\"message\":\"?\"}}}}\n{input}"
+        ),
+        &format!("{PROBE}\n{}\n{expected}", initialize(2)),
     );
 }
 
@@ -105,7 +137,7 @@ const READY: &str = r#"
 "#;
 
 fn initialized() -> String {
-    format!(r#"upstream {{"jsonrpc":"2.0","id":1,"result":{LEGACY_RESULT}}}"#)
+    format!(r#"upstream {{"jsonrpc":"2.0","id":2,"result":{LEGACY_RESULT}}}"#)
 }
 
 #[test]
@@ -264,7 +296,7 @@ fn what_comes_before_the_server_is_ready_waits_in_order() {
             upstream {{"jsonrpc":"2.0","id":9,"result":{{}}}}
             {READY}
             browser {{"jsonrpc":"2.0","method":"notifications/message","params":{{}}}}
-            upstream {{"jsonrpc":"2.0","id":2,"method":"tools/list"}}
+            upstream {{"jsonrpc":"2.0","id":3,"method":"tools/list"}}
             "#
         ),
     );
@@ -297,7 +329,7 @@ fn a_server_that_refuses_the_handshake_ends_the_session_with_its_reason() {
     managed(
         r#"
         browser {"jsonrpc":"2.0","id":1,"method":"a"}
-        upstream {"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"not today"}}
+        upstream {"jsonrpc":"2.0","id":2,"error":{"code":1,"message":"not today"}}
         "#,
         r#"
         browser {"jsonrpc":"2.0","id":1,"error":{"code":-31523,"data":{"code":"upstream_refused","side":"upstream","source":"bridge"},"message":"The MCP server refused the handshake: not today"}}
@@ -311,7 +343,7 @@ fn a_server_that_refuses_the_handshake_ends_the_session_with_its_reason() {
 #[test]
 fn a_server_of_an_unknown_revision_is_refused() {
     managed(
-        r#"upstream {"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"1999-01-01","capabilities":{}}}"#,
+        r#"upstream {"jsonrpc":"2.0","id":2,"result":{"protocolVersion":"1999-01-01","capabilities":{}}}"#,
         "state Closing\nfailed upstream_refused true\nclose upstream_refused",
     );
 }
@@ -365,7 +397,7 @@ proptest::proptest! {
     fn every_call_is_answered_exactly_once(steps in proptest::collection::vec((0_u8..5, 0_u64..12), 0..120)) {
         let limits = Limits { calls_in_flight: 6, ..Limits::default() };
         let mut now = Instant::now();
-        let bounds = Bounds { ready_by: now, answer_timeout: None };
+        let bounds = Bounds { answer_timeout: None, ..bounds(&limits) };
         let mut bridge = Bridge::new("server", None, &limits, &bounds);
         let mut effects = Vec::new();
         bridge.handle(Event::Connected, now, &mut effects);

@@ -200,6 +200,7 @@ fn authorize(
         dialect,
         profile: grant.profile,
         program: app.config.program.clone(),
+        verdicts: Arc::clone(app.sessions.verdicts()),
     }))
 }
 

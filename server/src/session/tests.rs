@@ -79,6 +79,7 @@ fn opening(dialect: DialectName) -> Opening {
             client_info: to_raw_value(&json!({})).unwrap(),
         },
         program: PathBuf::new(),
+        verdicts: Arc::default(),
     }
 }
 
@@ -94,6 +95,7 @@ fn stage(dialect: DialectName, limits: Limits, width: usize) -> Stage {
         greeting: None,
         attached: true,
         exit: None,
+        restarts: 0,
     };
     let (snapshot_sender, snapshot) = watch::channel(first);
     let pulse = Arc::new(Pulse {
@@ -105,7 +107,12 @@ fn stage(dialect: DialectName, limits: Limits, width: usize) -> Stage {
         incoming,
         outgoing: PollSender::new(outgoing),
     };
-    let started = Box::pin(async move { Ok(upstream) });
+    let mut upstream = Some(upstream);
+    let start: Start = Box::new(move || {
+        let again = || Fault::new(FaultCode::UpstreamFailed, "It was started again.");
+        let upstream = upstream.take().ok_or_else(again);
+        Box::pin(async move { upstream })
+    });
     let mut tasks = JoinSet::new();
     tasks.spawn(run_with(
         opening(dialect),
@@ -116,7 +123,7 @@ fn stage(dialect: DialectName, limits: Limits, width: usize) -> Stage {
             pulse,
         },
         ended,
-        started,
+        start,
     ));
     Stage {
         to_bridge: Some(to_bridge),
@@ -173,6 +180,16 @@ impl Stage {
             .send(FromUpstream::Message(Message::parse(text).unwrap()))
             .await
             .unwrap();
+    }
+
+    /// Answers the first message as a server of the session revisions does; the next is `initialize`.
+    async fn refuse_probe(&mut self) {
+        let probe = self.at_server.recv().await.unwrap();
+        assert!(probe.text().contains("server/discover"));
+        self.serve(r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"?"}}"#)
+            .await;
+        let initialize = self.at_server.recv().await.unwrap();
+        assert!(initialize.text().contains("initialize"));
     }
 
     async fn finish(mut self) {
@@ -288,6 +305,7 @@ async fn a_browser_that_leaves_ends_the_session() {
 async fn a_server_that_goes_is_told_with_the_code_of_its_end() {
     let mut stage = stage(DialectName::Native, Limits::default(), 4);
     assert!(stage.hear_text().await.contains("starting"));
+    stage.refuse_probe().await;
     let fault = Fault::new(
         FaultCode::UpstreamExited,
         "The MCP server `x` exited with code 3.",
@@ -349,9 +367,8 @@ async fn a_session_in_which_nothing_passes_is_closed() {
 #[tokio::test(start_paused = true)]
 async fn the_snapshot_follows_the_session() {
     let mut stage = stage(DialectName::Studio, Limits::default(), 4);
-    let initialize = stage.at_server.recv().await.unwrap();
-    assert!(initialize.text().contains("initialize"));
-    stage.serve(r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}}"#).await;
+    stage.refuse_probe().await;
+    stage.serve(r#"{"jsonrpc":"2.0","id":2,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}}"#).await;
     assert!(
         stage
             .hear_text()
@@ -364,5 +381,23 @@ async fn the_snapshot_follows_the_session() {
         snapshot.greeting.unwrap().capabilities.get(),
         r#"{"tools":{}}"#
     );
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_ends_at_the_probe_is_started_again() {
+    let mut stage = stage(DialectName::Native, Limits::default(), 4);
+    stage.at_server.recv().await.unwrap();
+    let gone = Fault::new(FaultCode::UpstreamExited, "It did not know the probe.");
+    stage
+        .from_server
+        .send(FromUpstream::Gone(gone))
+        .await
+        .unwrap();
+    assert!(stage.hear_text().await.contains("starting"));
+    assert!(stage.hear_text().await.contains(r#""state":"closing""#));
+    assert!(stage.hear_text().await.contains("It was started again."));
+    assert_eq!(stage.snapshot.borrow().restarts, 1);
+    assert_eq!(stage.hear_close().await.0, 4502);
     stage.finish().await;
 }

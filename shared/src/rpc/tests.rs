@@ -210,3 +210,34 @@ fn an_array_is_no_message_even_when_its_items_would_fill_one() {
         assert_eq!(malformed.to_string(), NOT_AN_OBJECT, "{text}");
     }
 }
+
+#[test]
+fn params_can_be_replaced_or_added_and_nothing_else_changes() {
+    for (text, expected) in [
+        (
+            r#"{"params":{"a":1}, "jsonrpc":"2.0","id":7,"method":"m","x":1E5}"#,
+            r#"{"params":{"b":22}, "jsonrpc":"2.0","id":"n","method":"m","x":1E5}"#,
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":7,"method":"m" }"#,
+            r#"{"jsonrpc":"2.0","id":"n","method":"m" ,"params":{"b":22}}"#,
+        ),
+    ] {
+        let Ok(Message::Request(request)) = Message::parse(text) else {
+            panic!("{text}");
+        };
+        let request = request.with_params(r#"{"b":22}"#).with_id(Id::text("n"));
+        assert_eq!(request.params(), Some(r#"{"b":22}"#));
+        assert_eq!(Message::from(request).text(), expected);
+    }
+    let Ok(Message::Notification(notification)) =
+        Message::parse(r#"{"jsonrpc":"2.0","method":"m"}"#)
+    else {
+        panic!("a notification");
+    };
+    let notification = notification.with_params("{}");
+    assert_eq!(
+        Message::from(notification).text(),
+        r#"{"jsonrpc":"2.0","method":"m","params":{}}"#
+    );
+}
