@@ -4,7 +4,7 @@
 //! Never consulted while running: constructors take what they need.
 //!
 //! In reading order: [`settings`] (what people may say, and where), [`startup`] (the rules that make a [`Config`] of
-//! it), then their parts: [`address`], [`token`], [`limits`], [`error`].
+//! it), then their parts: [`address`], [`token`], [`upstreams`], [`limits`], [`error`].
 
 pub mod address;
 pub mod error;
@@ -12,6 +12,7 @@ pub mod limits;
 pub mod settings;
 pub mod startup;
 pub mod token;
+pub mod upstreams;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ pub struct Config {
     pub catalogue: Catalogue,
     /// What outgoing HTTP connections may reach, and how.
     pub egress: Arc<Egress>,
+    /// Headers that callers may send to remote servers beyond the usual ones.
+    pub allow_headers: Vec<String>,
     /// How server params travel in the socket's URL.
     pub params_in_url: ParamsInUrl,
     /// This binary: it supervises the children (`footbridge supervise`) and is the `demo` server.

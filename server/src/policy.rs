@@ -2,12 +2,15 @@
 //!
 //! Owns the decision "may this caller reach this server?". Never starts anything.
 
+mod remote;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::params::NamedServer;
+use footbridge_shared::params::Secret;
 use footbridge_shared::params::ServerParams;
 use footbridge_shared::params::StdioParams;
 
@@ -59,6 +62,9 @@ pub struct Policy {
     commands: Commands,
     catalogue: Catalogue,
     egress: Arc<Egress>,
+    /// Headers that callers may set beyond the usual ones.
+    headers: Vec<String>,
+    token: Option<Secret>,
 }
 
 impl Policy {
@@ -68,7 +74,16 @@ impl Policy {
             commands,
             catalogue,
             egress,
+            headers: Vec::new(),
+            token: None,
         }
+    }
+
+    /// Lets callers set further headers, and keeps the bridge's own token from being sent anywhere.
+    #[must_use]
+    pub fn with_headers(mut self, headers: Vec<String>, token: Option<Secret>) -> Self {
+        (self.headers, self.token) = (headers, token);
+        self
     }
 
     /// The servers that can be reached by name.
@@ -92,14 +107,23 @@ impl Policy {
                 Commands::Any => self.approve_any(stdio),
                 Commands::CatalogueOnly => self.approve_listed(stdio),
             },
-            ServerParams::Sse(_) | ServerParams::Http(_) => self.approve_remote(params),
+            ServerParams::Sse(sse) => self.approve_remote(params, &sse.url),
+            ServerParams::Http(http) => self.approve_remote(params, &http.url),
         }
     }
 
-    fn approve_remote(&self, params: &ServerParams) -> Result<Approved, Fault> {
+    /// Accepts a URL that a caller wrote out, as far as the rules for outgoing connections go.
+    fn approve_remote(&self, params: &ServerParams, url: &str) -> Result<Approved, Fault> {
+        let url = remote::url(url)?;
+        self.egress.check_url(&url)?;
+        let author = remote::Author::Caller {
+            extra: &self.headers,
+            token: self.token.as_ref(),
+        };
+        remote::check_headers(params.secrets(), author)?;
         Ok(Approved {
             params: params.clone(),
-            label: "remote".to_owned(),
+            label: remote::label(&url),
             egress: Arc::clone(&self.egress),
         })
     }
@@ -118,7 +142,7 @@ impl Policy {
                 "must be left out: this server of the catalogue declares none",
             ));
         }
-        Ok(self.approve_entry(&named.server, entry))
+        self.approve_entry(&named.server, entry)
     }
 
     /// Accepts a command that is written out but is one of the catalogue's; the catalogue's own params are used.
@@ -136,7 +160,7 @@ impl Policy {
                 ServerParams::Sse(_) | ServerParams::Http(_) | ServerParams::Named(_) => false,
             });
         match listed {
-            Some((name, entry)) => Ok(self.approve_entry(name, entry)),
+            Some((name, entry)) => self.approve_entry(name, entry),
             None => Err(Fault::new(
                 FaultCode::ParamsDenied,
                 "This bridge starts only the commands of its catalogue, and this is none of them: add it to the \
@@ -149,12 +173,23 @@ impl Policy {
         }
     }
 
-    fn approve_entry(&self, name: &str, entry: &CatalogueEntry) -> Approved {
-        Approved {
+    /// Accepts what the operator has written down; the host of its URL is allowed by that.
+    fn approve_entry(&self, name: &str, entry: &CatalogueEntry) -> Result<Approved, Fault> {
+        let url = match &entry.params {
+            ServerParams::Sse(sse) => Some(&sse.url),
+            ServerParams::Http(http) => Some(&http.url),
+            ServerParams::Stdio(_) | ServerParams::Named(_) => None,
+        };
+        let mut egress = Arc::clone(&self.egress);
+        if let Some(url) = url {
+            remote::check_headers(entry.params.secrets(), remote::Author::Operator)?;
+            egress = Arc::new(self.egress.with_host_of(&remote::url(url)?));
+        }
+        Ok(Approved {
             params: entry.params.clone(),
             label: name.to_owned(),
-            egress: Arc::clone(&self.egress),
-        }
+            egress,
+        })
     }
 
     fn approve_any(&self, stdio: &StdioParams) -> Result<Approved, Fault> {
@@ -380,5 +415,33 @@ mod tests {
             "N".repeat(NAME_BYTES)
         );
         assert!(approve(Commands::Any, &stdio(&most)).is_ok());
+    }
+
+    #[test]
+    fn a_remote_server_is_reached_as_far_as_the_rules_go() {
+        let http = |url: &str| format!(r#"{{"type":"StreamableHttpServerParams","url":"{url}"}}"#);
+        for commands in [Commands::Any, Commands::CatalogueOnly] {
+            let approved =
+                approve(commands, &http("https://a.example:8443/mcp?key=s3cret")).unwrap();
+            assert_eq!(approved.label(), "a.example:8443");
+            let sse = r#"{"type":"SseServerParams","url":"https://a.example/sse","headers":{"Authorization":"k"}}"#;
+            assert_eq!(approve(commands, sse).unwrap().label(), "a.example");
+            for (params, code) in [
+                (http("http://a.example/"), FaultCode::ParamsDenied),
+                (http("https://10.0.0.1/"), FaultCode::ParamsDenied),
+                (http("file:///etc/passwd"), FaultCode::InvalidField),
+                (http("not a url"), FaultCode::InvalidField),
+                (
+                    r#"{"type":"SseServerParams","url":"https://a.example/","headers":{"Host":"b"}}"#.to_owned(),
+                    FaultCode::InvalidField,
+                ),
+            ] {
+                let fault = approve(commands, &params).unwrap_err();
+                assert_eq!(fault.code, code, "{params}");
+                assert!(fault.field.unwrap().starts_with("server_params."));
+            }
+        }
+        let approved = approve(Commands::Any, r#"{"type":"named","server":"far"}"#).unwrap();
+        assert_eq!(approved.label(), "far");
     }
 }

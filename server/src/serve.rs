@@ -70,11 +70,7 @@ impl Bound {
         let sessions = Sessions::new(limits.clone());
         let app = Arc::new(App {
             gate: Gate::new(&self.config, self.address.port()),
-            policy: Policy::new(
-                self.config.commands,
-                self.config.catalogue.clone(),
-                Arc::clone(&self.config.egress),
-            ),
+            policy: policy(&self.config),
             tickets: Tickets::new(&limits, self.config.params_in_url).map_err(io::Error::other)?,
             sessions: sessions.clone(),
             node: 0,
@@ -95,4 +91,17 @@ impl Bound {
         let (n_left, ()) = tokio::join!(drained, accepting);
         Ok(n_left)
     }
+}
+
+fn policy(config: &Config) -> Policy {
+    let token = match &config.auth {
+        Auth::Token(token) => Some(token.clone()),
+        Auth::None => None,
+    };
+    Policy::new(
+        config.commands,
+        config.catalogue.clone(),
+        Arc::clone(&config.egress),
+    )
+    .with_headers(config.allow_headers.clone(), token)
 }

@@ -16,7 +16,8 @@ fn stubborn() -> Value {
     servers::shell(
         r#"trap '' TERM
         sleep 1000 & setsid sleep 1000 & setsid sh -c 'trap "" TERM; sleep 1000; sleep 1000' &
-        read line; echo '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}'
+        read line; echo '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no such method"}}'
+        read line; echo '{"jsonrpc":"2.0","id":2,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}'
         while true; do sleep 1; done"#,
     )
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_json::json;
 
 /// Answers the handshake; `$1` of the rest is what comes after it.
-const HANDSHAKE: &str = r#"read line; echo '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}'; read line;"#;
+const HANDSHAKE: &str = r#"read line; echo '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no such method"}}'; read line; echo '{"jsonrpc":"2.0","id":2,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}'; read line;"#;
 
 fn after_handshake(script: &str) -> Value {
     servers::shell(&format!("{HANDSHAKE}\n{script}"))
@@ -153,7 +153,7 @@ async fn a_flood_of_standard_error_does_not_hold_up_the_server() {
     let bridge = Bridge::start().await;
     let script = r#"
         head -c 20000000 /dev/zero | tr '\0' x | fold -w 100 >&2
-        read line; echo '{"jsonrpc":"2.0","id":2,"result":{"alive":true}}'; read line"#;
+        read line; echo '{"jsonrpc":"2.0","id":3,"result":{"alive":true}}'; read line"#;
     let mut page = ready(&bridge, &after_handshake(script)).await;
     assert_eq!(page.call("ping", json!({})).await["result"]["alive"], true);
     page.close().await;

@@ -46,6 +46,7 @@ const EXPOSERS: &[&str] = &[
     "server/src/config/",
     "server/src/gate.rs",
     "server/src/policy.rs",
+    "server/src/policy/",
     "server/src/serve.rs",
     "server/src/tickets.rs",
     "server/src/upstream/",

@@ -133,6 +133,47 @@ pub struct Settings {
     #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     pub behind_tls_proxy: Option<bool>,
 
+    /// Let callers reach remote MCP servers at this host (also `*.example.com`, `host:port`) or network, which would be refused as private or without TLS; may be repeated, and a variable separates by commas. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_ALLOW_UPSTREAM",
+        hide_env_values = true,
+        value_name = "HOST|CIDR"
+    )]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub allow_upstream: Vec<String>,
+
+    /// Let callers send this header to remote MCP servers, besides authorization, api keys and x-…; may be repeated, and a variable separates by commas. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_ALLOW_HEADER",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub allow_header: Vec<String>,
+
+    /// Reach remote MCP servers through this proxy, or through none with `none`. [default: HTTPS_PROXY and NO_PROXY of the environment]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_UPSTREAM_PROXY",
+        hide_env_values = true,
+        value_name = "URL",
+        value_parser = secret
+    )]
+    #[serde(deserialize_with = "secret_in_file")]
+    pub upstream_proxy: Option<Secret>,
+
+    /// Believe the certificate authorities in this PEM file, besides those of the system; may be repeated, and a variable separates by commas. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_UPSTREAM_CA",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub upstream_ca: Vec<String>,
+
     /// Write server params into a socket's URL `signed` (readable, secrets left out) or `sealed` (nothing can be read). [default: signed]
     #[arg(
         long,
@@ -250,11 +291,11 @@ impl Settings {
             token_file: self.token_file.or(file.token_file),
             no_auth: self.no_auth.or(file.no_auth),
             allow_commands: self.allow_commands.or(file.allow_commands),
-            allow_origin: if self.allow_origin.is_empty() {
-                file.allow_origin
-            } else {
-                self.allow_origin
-            },
+            allow_origin: one_of(self.allow_origin, file.allow_origin),
+            allow_upstream: one_of(self.allow_upstream, file.allow_upstream),
+            allow_header: one_of(self.allow_header, file.allow_header),
+            upstream_proxy: self.upstream_proxy.or(file.upstream_proxy),
+            upstream_ca: one_of(self.upstream_ca, file.upstream_ca),
             public_url: self.public_url.or(file.public_url),
             open: self.open.or(file.open),
             behind_tls_proxy: self.behind_tls_proxy.or(file.behind_tls_proxy),
@@ -264,6 +305,11 @@ impl Settings {
             token_in_arguments: self.token_in_arguments,
         }
     }
+}
+
+/// The first list that says anything.
+fn one_of(list: Vec<String>, otherwise: Vec<String>) -> Vec<String> {
+    if list.is_empty() { otherwise } else { list }
 }
 
 /// What the file must hold for a flag.
@@ -368,6 +414,10 @@ mod tests {
             no_auth = true
             allow_commands = true
             allow_origin = ["a", "b"]
+            allow_upstream = ["a", "b"]
+            allow_header = ["a"]
+            upstream_proxy = "a"
+            upstream_ca = ["a"]
             public_url = "a"
             open = true
             behind_tls_proxy = true
@@ -389,6 +439,10 @@ mod tests {
             "--allow-commands=0",
             "--allow-origin=c",
             "--allow-origin=d",
+            "--allow-upstream=c",
+            "--allow-header=c,d",
+            "--upstream-proxy=b",
+            "--upstream-ca=c",
             "--public-url=b",
             "--open=false",
             "--behind-tls-proxy=n",

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 
@@ -17,6 +18,7 @@ use crate::config::address;
 use crate::config::error::ConfigError;
 use crate::config::settings::Settings;
 use crate::config::token;
+use crate::config::upstreams;
 
 /// Where the bridge listens unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
@@ -111,7 +113,8 @@ impl Startup {
             auth,
             commands,
             catalogue,
-            egress: std::sync::Arc::default(),
+            egress: Arc::new(upstreams::egress(&settings, loopback)?),
+            allow_headers: settings.allow_header.clone(),
             params_in_url: settings.params_in_url.unwrap_or_default(),
             program,
             limits: Limits::parse(&settings.limits)?,

@@ -19,6 +19,7 @@ fn gate(auth: Auth, public_url: Option<&str>) -> Gate {
         commands: Commands::CatalogueOnly,
         catalogue: Catalogue::default(),
         egress: std::sync::Arc::default(),
+        allow_headers: Vec::new(),
         params_in_url: ParamsInUrl::Signed,
         program: PathBuf::new(),
         limits: Limits::default(),

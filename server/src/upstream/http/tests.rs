@@ -25,8 +25,13 @@ fn params(server: &Played) -> HttpParams {
     }
 }
 
+/// A bridge for this machine alone.
+fn egress() -> Egress {
+    Egress::new(Vec::new(), true, crate::egress::Way::default())
+}
+
 fn connect_to(server: &Played) -> Upstream {
-    connect(&params(server), &Egress::default(), &Limits::default()).unwrap()
+    connect(&params(server), &egress(), &Limits::default()).unwrap()
 }
 
 async fn say(upstream: &Upstream, text: &str) {
@@ -138,7 +143,7 @@ async fn a_session_is_left_alone_when_it_is_not_to_be_ended() {
         terminate_on_close: false,
         ..params(&server)
     };
-    let mut upstream = connect(&params, &Egress::default(), &Limits::default()).unwrap();
+    let mut upstream = connect(&params, &egress(), &Limits::default()).unwrap();
     greet(&mut upstream).await;
     upstream.stop().await;
     assert!(!server.about().contains(&"DELETE".to_owned()));
@@ -451,7 +456,7 @@ async fn each_failure_has_its_own_code() {
             upstream_message_bytes: 1000,
             ..Limits::default()
         };
-        let mut upstream = connect(&params(&server), &Egress::default(), &limits).unwrap();
+        let mut upstream = connect(&params(&server), &egress(), &limits).unwrap();
         say(&upstream, MODERN_CALL).await;
         let fault = hear_failure(&mut upstream).await;
         assert_eq!(fault.code, code, "{}", fault.message);
@@ -466,7 +471,7 @@ async fn each_failure_has_its_own_code() {
         sse_read_timeout: 0.1,
         ..params(&server)
     };
-    let mut upstream = connect(&params, &Egress::default(), &Limits::default()).unwrap();
+    let mut upstream = connect(&params, &egress(), &Limits::default()).unwrap();
     say(&upstream, MODERN_CALL).await;
     assert_eq!(
         hear_failure(&mut upstream).await.code,
@@ -481,12 +486,12 @@ async fn nobody_there_is_told_from_nobody_known() {
     drop(server);
     for (url, code) in [
         (None, FaultCode::UpstreamUnreachable),
-        (Some("http://nobody.invalid/"), FaultCode::UpstreamDns),
+        (Some("https://nobody.invalid/"), FaultCode::UpstreamDns),
     ] {
         if let Some(url) = url {
             url.clone_into(&mut nobody.url);
         }
-        let mut upstream = connect(&nobody, &Egress::default(), &Limits::default()).unwrap();
+        let mut upstream = connect(&nobody, &egress(), &Limits::default()).unwrap();
         say(&upstream, MODERN_CALL).await;
         let fault = hear_failure(&mut upstream).await;
         assert_eq!(fault.code, code, "{}", fault.message);
