@@ -55,7 +55,7 @@ pub(super) fn client(
         .tcp_keepalive(KEEPALIVE)
         .connect_timeout(connect_timeout);
     builder = match tls {
-        Ok(tls) => builder.tls_backend_preconfigured((*tls).clone()),
+        Ok(tls) => builder.use_preconfigured_tls((*tls).clone()),
         Err(reason) if is_https => {
             return Err(Fault::new(
                 FaultCode::UpstreamTls,
@@ -63,7 +63,7 @@ pub(super) fn client(
             )
             .hint("Install the system's certificates, or name a file of certificates with --upstream-ca."));
         }
-        Err(_) => builder.tls_backend_preconfigured(without_certificates()?),
+        Err(_) => builder.use_preconfigured_tls(without_certificates()?),
     };
     if let Some(proxy) = &egress.way().proxy {
         let except = NoProxy::from_string(&proxy.except);
