@@ -10,6 +10,7 @@ mod calls;
 mod desk;
 mod facade;
 mod handshake;
+mod listening;
 mod relay;
 mod stderr;
 mod turns;

@@ -20,6 +20,7 @@ use super::calls::Cancelled;
 use super::desk::Desk;
 use super::handshake::LEGACY;
 use super::handshake::Profile;
+use super::listening;
 use super::relay::ask_browser;
 use super::relay::request_id;
 use super::relay::tell_browser;
@@ -229,7 +230,8 @@ impl Facade {
             return self.send(request, desk);
         }
         let browser_id = call.browser_id;
-        desk.to_browser(response.with_id(browser_id.clone()));
+        let response = response.with_id(browser_id.clone());
+        desk.to_browser(listening::renamed_answer(response, &browser_id));
         self.inputs.completed(&browser_id, desk);
     }
 

@@ -15,6 +15,7 @@ use footbridge_shared::rpc::Response;
 
 use super::calls::Cancelled;
 use super::desk::Desk;
+use super::listening;
 use crate::dialect::Greeting;
 
 /// A relay and what it remembers.
@@ -155,7 +156,18 @@ impl Relay {
                 }
                 ask_browser(request, desk);
             }
-            Message::Notification(notification) => tell_browser(notification, desk),
+            // A browser that speaks the stateless revision itself may have subscribed.
+            Message::Notification(notification) => {
+                let browser_id =
+                    listening::of(&notification).and_then(|id| desk.calls.browser_id(&id).cloned());
+                tell_browser(
+                    match browser_id {
+                        Some(browser_id) => listening::renamed(notification, &browser_id),
+                        None => notification,
+                    },
+                    desk,
+                );
+            }
         }
     }
 }
@@ -163,7 +175,8 @@ impl Relay {
 /// Hands an answer to the browser that waits for it.
 pub(super) fn answered(response: Response, desk: &mut Desk<'_>) {
     if let Some(call) = response.id().and_then(|id| desk.calls.close(id)) {
-        desk.to_browser(response.with_id(call.browser_id));
+        let response = response.with_id(call.browser_id.clone());
+        desk.to_browser(listening::renamed_answer(response, &call.browser_id));
     }
 }
 

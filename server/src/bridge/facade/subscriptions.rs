@@ -17,9 +17,9 @@ use tokio::time::Instant;
 
 use super::Bounds;
 use crate::bridge::desk::Desk;
+use crate::bridge::listening;
 use crate::bridge::relay::request_id;
 
-const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 
 /// The pause before a stream that broke is opened again; then twice as long each time.
@@ -213,7 +213,7 @@ impl Subscriptions {
                 None => (Some(notification), None),
             };
         }
-        let Some(id) = subscription_id(&notification) else {
+        let Some(id) = listening::of(&notification) else {
             return (Some(notification), None);
         };
         if self.next.as_ref().is_some_and(|next| next.id == id) {
@@ -229,12 +229,12 @@ impl Subscriptions {
             .is_some_and(|current| current.id == id)
         {
             let is_news = notification.method() != ACKNOWLEDGED;
-            return (is_news.then(|| without_subscription(notification)), None);
+            return (is_news.then(|| listening::without(notification)), None);
         }
         // One that the browser opened itself; or one of ours that is over, whose last words nobody wants.
         let browser_id = desk.calls.browser_id(&id).cloned();
         (
-            browser_id.map(|browser_id| renamed(notification, &browser_id)),
+            browser_id.map(|browser_id| listening::renamed(notification, &browser_id)),
             None,
         )
     }
@@ -373,16 +373,6 @@ fn accept(changes: Vec<Change>, desk: &mut Desk<'_>) {
     }
 }
 
-fn meta(notification: &Notification) -> Option<&str> {
-    let params = notification.params()?;
-    Some(&params[rpc::member(params, "_meta")?])
-}
-
-fn subscription_id(notification: &Notification) -> Option<Id> {
-    let meta = meta(notification)?;
-    Id::from_json(&meta[rpc::member(meta, SUBSCRIPTION_ID)?])
-}
-
 /// The URIs that a server has agreed to, as JSON text.
 fn accepted_uris(notification: &Notification) -> BTreeSet<String> {
     #[derive(Deserialize)]
@@ -410,31 +400,4 @@ fn canonical(json: &str) -> Option<String> {
     serde_json::from_str::<String>(json)
         .ok()
         .map(|text| rpc::quoted(&text))
-}
-
-/// As the session revisions have it.
-fn without_subscription(notification: Notification) -> Notification {
-    edited(notification, None)
-}
-
-/// With the id under which the browser opened the stream.
-fn renamed(notification: Notification, browser_id: &Id) -> Notification {
-    edited(notification, Some(browser_id.as_json()))
-}
-
-fn edited(notification: Notification, id: Option<&str>) -> Notification {
-    let params = || {
-        let meta = rpc::edit(meta(&notification)?, &[(SUBSCRIPTION_ID, id)])?;
-        let is_empty = meta
-            .trim_matches(['{', '}', ' ', '\t', '\r', '\n'])
-            .is_empty();
-        rpc::edit(
-            notification.params()?,
-            &[("_meta", (!is_empty).then_some(meta.as_str()))],
-        )
-    };
-    match params() {
-        Some(params) => notification.with_params(&params),
-        None => notification,
-    }
 }

@@ -78,7 +78,8 @@ pub(super) enum Mode {
 impl State {
     /// How this request is to be sent.
     pub(super) fn mode(&mut self, request: &Request) -> Mode {
-        if request.method() == "initialize" {
+        // With a version in its `_meta` it is a request like any other, and one that no server knows.
+        if request.method() == "initialize" && version(request).is_none() {
             return Mode::Greeting;
         }
         match &self.session {
