@@ -103,7 +103,12 @@ const session = await connect();
 const list = await session.request("tools/list", {});
 const tools = list.result?.tools ?? [];
 const wanted = context.toolCalls ?? tools.map((tool) => ({ name: tool.name, arguments: sample(tool.inputSchema) }));
-if (scenario !== "initialize" && scenario !== "json-schema-ref-no-deref") {
+// A tool that wants to see another tool's schema shows what of it has arrived.
+const echo = tools.find((tool) => tool.inputSchema?.properties?.schema !== undefined);
+if (echo) {
+  const other = tools.find((tool) => tool !== echo);
+  await session.request("tools/call", { name: echo.name, arguments: { schema: other.inputSchema } });
+} else if (scenario !== "initialize" && scenario !== "json-schema-ref-no-deref") {
   // Beside each other, as a page would: calls must not get into each other's way.
   await Promise.all(wanted.map((call) => session.request("tools/call", { name: call.name, arguments: call.arguments ?? {} })));
 }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use crate::run::cargo;
 use crate::run::program;
+use crate::run::root;
 use crate::run::run;
 use crate::run::say;
 use crate::setup;
@@ -14,7 +15,7 @@ use crate::wasm;
 type Step = (&'static str, fn() -> Result<(), String>);
 
 /// In this order: what is quick first, what others need before them.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("setup", install),
     ("fmt", || run(cargo(&["fmt", "--all", "--check"]))),
     ("page", build_page),
@@ -22,6 +23,7 @@ const STEPS: [Step; 9] = [
     ("lint-wasm", lint_wasm),
     ("docs", docs),
     ("rust", rust),
+    ("conformance", conformance),
     ("npm", npm),
     ("browser", browser),
 ];
@@ -77,6 +79,7 @@ fn install() -> Result<(), String> {
         "client-wasm",
         "www",
         "tests/servers",
+        "tests/conformance",
         "tests/js",
         "tests/browser",
     ] {
@@ -122,6 +125,36 @@ fn rust() -> Result<(), String> {
 }
 
 /// The package as npm ships it, in Node.js and in the TypeScript compiler.
+/// The official conformance suite, both ways. It needs a newer Node.js than the rest: the tests bring their own.
+fn conformance() -> Result<(), String> {
+    run(cargo(&["build", "--quiet", "--package", "footbridge"]))?;
+    run(cargo(&[
+        "build",
+        "--quiet",
+        "--package",
+        "footbridge-tests",
+        "--bin",
+        "conformance_server",
+    ]))?;
+    let node = ["x64", "arm64"]
+        .map(|machine| {
+            root().join(format!(
+                "tests/servers/node_modules/node-linux-{machine}/bin/node"
+            ))
+        })
+        .into_iter()
+        .find(|node| node.exists())
+        .ok_or("Node.js 22 is missing: run `cargo xtask test setup`")?;
+    let mut suite = program(&node.to_string_lossy(), &["run.mjs"], "tests/conformance");
+    for (variable, name) in [
+        ("FOOTBRIDGE", "footbridge"),
+        ("CONFORMANCE_SERVER", "conformance_server"),
+    ] {
+        suite.env(variable, root().join("target/debug").join(name));
+    }
+    run(suite)
+}
+
 fn npm() -> Result<(), String> {
     wasm::build()?;
     setup::npm("tests/js")?;
