@@ -26,3 +26,5 @@ mod stdio;
 mod studio;
 /// The rules that a machine can check.
 mod tidy;
+/// Every transport, revision and SDK, with real servers.
+mod upstreams;

@@ -4,8 +4,10 @@
 //! Every bridge listens on a free port and is stopped, with everything it started, when the test is over.
 
 mod bridge;
+pub mod fixtures;
 mod page;
 mod processes;
+mod remote;
 mod scratch;
 
 use std::future::Future;
@@ -19,6 +21,7 @@ pub use page::Page;
 pub use page::Refused;
 pub use processes::alive;
 pub use processes::descendants;
+pub use remote::Remote;
 pub use scratch::Scratch;
 
 /// How long anything may take before a test gives up on it.

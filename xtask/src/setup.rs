@@ -109,34 +109,31 @@ pub(crate) fn rust() -> Result<(), String> {
     Ok(())
 }
 
-/// The Python environment of the tests.
+/// The Python environments of the tests: one for each generation of the SDK.
 pub(crate) fn python() -> Result<(), String> {
-    let requirements = root().join("tests/servers/requirements.txt");
-    let venv = root().join("tests/.venv");
+    environment("tests/.venv", "tests/servers/requirements.txt")?;
+    environment("tests/.venv2", "tests/servers/requirements-2.txt")
+}
+
+fn environment(folder: &str, list: &str) -> Result<(), String> {
+    let venv = root().join(folder);
     let stamp = venv.join("installed.txt");
-    let wanted = fs::read_to_string(&requirements)
-        .map_err(|error| format!("tests/servers/requirements.txt: {error}"))?;
+    let wanted =
+        fs::read_to_string(root().join(list)).map_err(|error| format!("{list}: {error}"))?;
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    say("installing the Python packages of the tests into tests/.venv");
-    if run(program("python3", &["-m", "venv", "tests/.venv"], "")).is_err() {
+    say(&format!(
+        "installing the Python packages of the tests into {folder}"
+    ));
+    if run(program("python3", &["-m", "venv", folder], "")).is_err() {
         debian(&["python3-venv"])?;
-        run(program(
-            "python3",
-            &["-m", "venv", "--clear", "tests/.venv"],
-            "",
-        ))?;
+        run(program("python3", &["-m", "venv", "--clear", folder], ""))?;
     }
     let pip = venv.join("bin/pip");
     run(program(
         &pip.to_string_lossy(),
-        &[
-            "install",
-            "--quiet",
-            "--requirement",
-            "tests/servers/requirements.txt",
-        ],
+        &["install", "--quiet", "--requirement", list],
         "",
     ))?;
     fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))
