@@ -72,7 +72,7 @@ impl Egress {
     #[must_use]
     pub fn with_host_of(&self, url: &Url) -> Self {
         let mut egress = self.at_port_of(url);
-        let entry = url.host().map(|host| Allowed::of(host, egress.port));
+        let entry = url.host().map(|host| Allowed::of(&host, egress.port));
         egress.allowed.extend(entry);
         egress
     }

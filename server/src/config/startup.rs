@@ -110,7 +110,6 @@ impl Startup {
             );
         }
 
-        let variable = |name: &str| std::env::var(name).ok();
         let (egress, of_egress) = upstreams::egress(&settings, loopback, variable)?;
         warnings.extend(of_egress);
         let config = Config {
@@ -133,6 +132,11 @@ impl Startup {
             warnings,
         })
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "configuration is read here")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// What a bridge needs that other machines can reach.

@@ -30,11 +30,11 @@ enum What {
 
 impl Allowed {
     /// The host and port of a URL.
-    pub(super) fn of(host: Host<&str>, port: Option<u16>) -> Self {
+    pub(super) fn of(host: &Host<&str>, port: Option<u16>) -> Self {
         let what = match host {
             Host::Domain(name) => What::Name(normal(name)),
-            Host::Ipv4(address) => What::Network(IpAddr::V4(address).into()),
-            Host::Ipv6(address) => What::Network(IpAddr::V6(address).into()),
+            Host::Ipv4(address) => What::Network(IpAddr::V4(*address).into()),
+            Host::Ipv6(address) => What::Network(IpAddr::V6(*address).into()),
         };
         Self { what, port }
     }
@@ -100,9 +100,9 @@ impl FromStr for Allowed {
         }
         match Host::parse(host) {
             Ok(Host::Domain(name)) if !is_proper(&name) => Err(wrong()),
-            Ok(Host::Domain(name)) => Ok(Self::of(Host::Domain(&name), port)),
-            Ok(Host::Ipv4(address)) => Ok(Self::of(Host::Ipv4(address), port)),
-            Ok(Host::Ipv6(address)) => Ok(Self::of(Host::Ipv6(address), port)),
+            Ok(Host::Domain(name)) => Ok(Self::of(&Host::Domain(&name), port)),
+            Ok(Host::Ipv4(address)) => Ok(Self::of(&Host::Ipv4(address), port)),
+            Ok(Host::Ipv6(address)) => Ok(Self::of(&Host::Ipv6(address), port)),
             Err(_) => Err(wrong()),
         }
     }

@@ -11,6 +11,7 @@ use reqwest::Response;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls;
@@ -185,7 +186,7 @@ impl Private {
 /// Answers every connection with one response, over TLS; as a proxy when it is asked to `CONNECT` first.
 struct Secure {
     port: u16,
-    heads: tokio::sync::mpsc::UnboundedReceiver<String>,
+    heads: mpsc::Receiver<String>,
     _tasks: JoinSet<()>,
 }
 
@@ -193,19 +194,19 @@ impl Secure {
     async fn new(acceptor: TlsAcceptor, is_proxy: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (heard, heads) = tokio::sync::mpsc::unbounded_channel();
+        let (heard, heads) = mpsc::channel(8);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 if is_proxy {
-                    heard.send(head(&mut stream).await).unwrap();
+                    heard.send(head(&mut stream).await).await.unwrap();
                     stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
                 }
                 // A client that does not believe the certificate leaves.
                 let Ok(mut stream) = acceptor.accept(stream).await else {
                     continue;
                 };
-                heard.send(head(&mut stream).await).unwrap();
+                heard.send(head(&mut stream).await).await.unwrap();
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
                 stream.write_all(answer).await.unwrap();
                 let _ = stream.shutdown().await;
