@@ -18,6 +18,7 @@ use crate::catalogue::Catalogue;
 use crate::catalogue::CatalogueEntry;
 use crate::config::Commands;
 use crate::egress::Egress;
+use crate::egress::authority;
 
 /// Arguments a caller may give; far more than a command line has that a person wrote.
 const ARGS: usize = 256;
@@ -116,6 +117,7 @@ impl Policy {
     fn approve_remote(&self, params: &ServerParams, url: &str) -> Result<Approved, Fault> {
         let url = remote::url(url)?;
         self.egress.check_url(&url)?;
+        remote::check_url_for(&url, self.token.as_ref())?;
         let author = remote::Author::Caller {
             extra: &self.headers,
             token: self.token.as_ref(),
@@ -123,8 +125,8 @@ impl Policy {
         remote::check_headers(params.secrets(), author)?;
         Ok(Approved {
             params: params.clone(),
-            label: remote::label(&url),
-            egress: Arc::clone(&self.egress),
+            label: authority(&url),
+            egress: Arc::new(self.egress.at_port_of(&url)),
         })
     }
 

@@ -148,6 +148,10 @@ fn what_is_wrong_is_one_sentence_and_exit_code_2() {
     let unknown = file("unknown.toml", "lisen = 'x'");
     let limit = file("limit.toml", "[limits]\nsesions = 3");
     let broken = file("broken.json", "{\"mcpServers\":{\"fs\":{\"command\":7}}}");
+    let remote = file(
+        "remote.json",
+        r#"{"mcpServers":{"far":{"url":"https://a.example/","headers":{"Host":"b"}}}}"#,
+    );
     for (args, part) in [
         (
             vec!["--config", "/does/not/exist.toml"],
@@ -173,6 +177,18 @@ fn what_is_wrong_is_one_sentence_and_exit_code_2() {
             vec!["--allow-origin", "https://a.example/path"],
             "--allow-origin",
         ),
+        (
+            vec!["--allow-upstream", "https://a.example"],
+            "--allow-upstream",
+        ),
+        (vec!["--allow-header", "x-key,Host"], "--allow-header"),
+        (vec!["--upstream-proxy", "ftp://proxy"], "--upstream-proxy"),
+        (
+            vec!["--upstream-ca", "/does/not/exist.pem"],
+            "--upstream-ca",
+        ),
+        (vec!["--upstream-ca", &unknown], "no certificate"),
+        (vec!["--servers", &remote], "\"far\": headers.Host"),
         (vec!["--nonsense"], "--nonsense"),
     ] {
         let mut all = vec!["serve"];

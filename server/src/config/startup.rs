@@ -3,6 +3,7 @@
 //! Owns which settings may stand together, and what the person who starts the bridge must be warned of.
 //! Never binds a port or starts anything.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,8 +86,11 @@ impl Startup {
             Some(path) => {
                 let text = std::fs::read_to_string(path)
                     .map_err(|error| ConfigError::unreadable("--servers", path, &error))?;
-                Catalogue::parse(&text, &program)
-                    .map_err(|error| ConfigError::new(format!("{}: {error}", path.display())))?
+                let at =
+                    |error: &dyn Display| ConfigError::new(format!("{}: {error}", path.display()));
+                let catalogue = Catalogue::parse(&text, &program).map_err(|error| at(&error))?;
+                upstreams::check_catalogue(&catalogue).map_err(|error| at(&error))?;
+                catalogue
             }
         };
 
@@ -106,6 +110,8 @@ impl Startup {
             );
         }
 
+        let (egress, of_egress) = upstreams::egress(&settings, loopback, variable)?;
+        warnings.extend(of_egress);
         let config = Config {
             listen,
             public_url,
@@ -113,8 +119,8 @@ impl Startup {
             auth,
             commands,
             catalogue,
-            egress: Arc::new(upstreams::egress(&settings, loopback)?),
-            allow_headers: settings.allow_header.clone(),
+            egress: Arc::new(egress),
+            allow_headers: upstreams::allow_headers(&settings)?,
             params_in_url: settings.params_in_url.unwrap_or_default(),
             program,
             limits: Limits::parse(&settings.limits)?,
@@ -126,6 +132,11 @@ impl Startup {
             warnings,
         })
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "configuration is read here")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// What a bridge needs that other machines can reach.

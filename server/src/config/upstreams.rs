@@ -1,128 +1,271 @@
 //! Which remote MCP servers may be reached, and by which way: the settings that make an [`Egress`].
+//!
+//! Owns their rules, and which proxies of the environment count. Never makes a connection.
 
 use std::path::Path;
 
 use footbridge_shared::params::Secret;
+use footbridge_shared::params::Secrets;
+use footbridge_shared::params::ServerParams;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use url::Url;
 
+use crate::catalogue::Catalogue;
 use crate::config::error::ConfigError;
 use crate::config::settings::Settings;
 use crate::egress::Allowed;
 use crate::egress::Egress;
+use crate::egress::Proxies;
 use crate::egress::Proxy;
 use crate::egress::Way;
+use crate::egress::authorities;
+use crate::egress::check_form;
+use crate::egress::headers;
 
-/// Variables that name a proxy, by precedence; other programs use them too.
-const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+/// Variables that name a proxy for `https://`, by precedence; other programs use them too.
+const HTTPS_PROXY: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The rules for outgoing connections. `is_local`: the bridge listens on a loopback address.
+/// Variables that name a proxy for `http://`, by precedence.
+const HTTP_PROXY: [&str; 4] = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+/// Variables that say what is reached without a proxy, by precedence.
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// The rules for outgoing connections, and what to warn of. `is_local`: the bridge listens on a loopback address.
 ///
 /// # Errors
 /// A sentence about the setting that is wrong.
-pub(super) fn egress(settings: &Settings, is_local: bool) -> Result<Egress, ConfigError> {
+pub(super) fn egress(
+    settings: &Settings,
+    is_local: bool,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<(Egress, Vec<String>), ConfigError> {
     let allowed = settings.allow_upstream.iter().map(|text| {
         text.parse::<Allowed>()
-            .map_err(|problem| ConfigError::new(format!("--allow-upstream {text:?}: {problem}.")))
+            .map_err(|problem| ConfigError::new(format!("--allow-upstream {text:?} {problem}")))
     });
-    let mut authorities = Vec::new();
+    let allowed = allowed.collect::<Result<_, _>>()?;
+    let mut certificates = Vec::new();
     for path in &settings.upstream_ca {
-        authorities.extend(certificates(Path::new(path))?);
+        certificates.extend(read_authorities(Path::new(path))?);
     }
-    let way = Way::new(
-        proxy(settings.upstream_proxy.as_ref().map(Secret::expose))?,
-        authorities,
-    );
-    Ok(Egress::new(
-        allowed.collect::<Result<_, _>>()?,
-        is_local,
-        way,
-    ))
+    let mut warnings = Vec::new();
+    let setting = settings.upstream_proxy.as_ref().map(Secret::expose);
+    let proxies = proxies(setting, &variable, &mut warnings)?;
+    let egress = Egress::new(allowed, is_local, Way::new(proxies, certificates));
+    Ok((egress, warnings))
 }
 
-fn proxy(setting: Option<&str>) -> Result<Option<Proxy>, ConfigError> {
-    let variable = |names: &[&str]| {
-        names
-            .iter()
-            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+/// The headers that callers may set besides the usual ones.
+///
+/// # Errors
+/// A sentence about the one that nobody may set.
+pub(super) fn allow_headers(settings: &Settings) -> Result<Vec<String>, ConfigError> {
+    for name in &settings.allow_header {
+        headers::check_name(name)
+            .map_err(|problem| ConfigError::new(format!("--allow-header {name:?} {problem}.")))?;
+    }
+    Ok(settings.allow_header.clone())
+}
+
+/// Whether every remote server of the catalogue can be asked as it is written down.
+///
+/// # Errors
+/// A sentence that names the server and its field.
+pub(super) fn check_catalogue(catalogue: &Catalogue) -> Result<(), ConfigError> {
+    for (name, entry) in catalogue.iter() {
+        let (url, headers) = match &entry.params {
+            ServerParams::Sse(sse) => (&sse.url, &sse.headers),
+            ServerParams::Http(http) => (&http.url, &http.headers),
+            ServerParams::Stdio(_) | ServerParams::Named(_) => continue,
+        };
+        let wrong = |problem| ConfigError::new(format!("the server \"{name}\": {problem}."));
+        check_remote(url, headers).map_err(wrong)?;
+    }
+    Ok(())
+}
+
+fn check_remote(url: &str, headers: &Secrets) -> Result<(), String> {
+    let url = Url::parse(url).map_err(|error| format!("url is not a URL: {error}"))?;
+    check_form(&url).map_err(|problem| format!("url {problem}"))?;
+    for (name, value) in headers {
+        headers::check_name(name)
+            .and_then(|()| headers::check_value(value.expose()))
+            .map_err(|problem| format!("headers.{name} {problem}"))?;
+    }
+    Ok(())
+}
+
+fn proxies(
+    setting: Option<&str>,
+    variable: &impl Fn(&str) -> Option<String>,
+    warnings: &mut Vec<String>,
+) -> Result<Proxies, ConfigError> {
+    let find = |names: &[&'static str]| {
+        names.iter().find_map(|name| {
+            let value = variable(name).filter(|value| !value.is_empty())?;
+            Some((*name, value))
+        })
     };
-    let except = variable(&["NO_PROXY", "no_proxy"]).unwrap_or_default();
-    // The URL may hold a password, so it is not repeated.
-    let wrong = |place: &str| {
-        ConfigError::new(format!(
-            "{place} must be a URL that begins with http:// or https://, or \"none\"."
-        ))
-    };
+    let except = find(&NO_PROXY).map(|(_, list)| list).unwrap_or_default();
+    // A proxy's URL may hold a password, so it is not repeated.
     match setting {
-        Some("none") => Ok(None),
-        Some(url) => Proxy::parse(url, &except)
-            .map(Some)
-            .ok_or_else(|| wrong("--upstream-proxy")),
-        None => match variable(&PROXY_VARIABLES) {
-            Some(url) => Proxy::parse(&url, &except).map(Some).ok_or_else(|| {
-                wrong("The variable HTTPS_PROXY (or ALL_PROXY); else give --upstream-proxy, which")
-            }),
-            None => Ok(None),
-        },
+        Some("none") => return Ok(Proxies::default()),
+        Some(url) => {
+            let proxy = Proxy::parse(url).map_err(|problem| {
+                ConfigError::new(format!("--upstream-proxy {problem}, or say \"none\"."))
+            })?;
+            return Ok(Proxies::named(proxy).without(&except));
+        }
+        None => {}
     }
+    let mut of_machine = |names| {
+        let (name, url) = find(names)?;
+        match Proxy::parse(&url) {
+            Ok(proxy) => Some(proxy),
+            Err(problem) => {
+                warnings.push(format!(
+                    "The proxy in {name} is not used for MCP servers: it {problem}; name another with \
+                     --upstream-proxy, or \"none\"."
+                ));
+                None
+            }
+        }
+    };
+    let proxies = Proxies::of_machine(of_machine(&HTTP_PROXY), of_machine(&HTTPS_PROXY));
+    warnings.dedup();
+    Ok(proxies.without(&except))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
     let pem = std::fs::read(path)
         .map_err(|error| ConfigError::unreadable("--upstream-ca", path, &error))?;
-    let found: Vec<_> = CertificateDer::pem_slice_iter(&pem)
-        .collect::<Result<_, _>>()
-        .unwrap_or_default();
-    if found.is_empty() {
-        return Err(ConfigError::new(format!(
-            "--upstream-ca: {} holds no certificate in PEM form.",
-            path.display()
-        )));
-    }
-    Ok(found)
+    authorities(&pem).map_err(|problem| {
+        ConfigError::new(format!("--upstream-ca: {} {problem}.", path.display()))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Egress, String> {
-        let settings = Settings::parse(text, Path::new("test.toml")).unwrap();
-        egress(&settings, false).map_err(|error| error.to_string())
+    fn settings(text: &str) -> Settings {
+        Settings::parse(text, Path::new("test.toml")).unwrap()
+    }
+
+    fn read(text: &str, variables: &[(&str, &str)]) -> Result<(Egress, Vec<String>), String> {
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        egress(&settings(text), false, variable).map_err(|error| error.to_string())
+    }
+
+    fn proxy(egress: &Egress, url: &str) -> Option<String> {
+        let proxy = egress.proxy_for(&Url::parse(url).unwrap())?;
+        Some(proxy.url().expose().to_owned())
     }
 
     #[test]
     fn what_is_wrong_is_named_and_no_password_is_repeated() {
         for (text, part) in [
             ("allow_upstream = [\"10.0.0.0/99\"]", "--allow-upstream"),
-            ("allow_upstream = [\"http://a\"]", "--allow-upstream"),
-            ("upstream_proxy = \"me:s3cret@proxy\"", "--upstream-proxy"),
+            ("allow_upstream = [\"http://a\"]", "without scheme"),
+            (
+                "upstream_proxy = \"socks5://me:s3cret@proxy\"",
+                "--upstream-proxy must begin with http:// or https://, or say \"none\".",
+            ),
             (
                 "upstream_ca = [\"/does/not/exist.pem\"]",
                 "/does/not/exist.pem",
             ),
             ("upstream_ca = [\"/dev/null\"]", "no certificate"),
         ] {
-            let sentence = read(text).unwrap_err();
+            let sentence = read(text, &[]).unwrap_err();
             assert!(
                 sentence.contains(part) && !sentence.contains("s3cret"),
                 "{sentence}"
             );
         }
+        for (text, allowed) in [
+            ("allow_header = [\"cookie\", \"User-Agent\"]", true),
+            ("allow_header = [\"Host\"]", false),
+            ("allow_header = [\"mcp-session-id\"]", false),
+            ("allow_header = [\"a b\"]", false),
+            ("allow_header = [\"x-*\"]", true),
+        ] {
+            assert_eq!(allow_headers(&settings(text)).is_ok(), allowed, "{text}");
+        }
     }
 
     #[test]
-    fn a_proxy_is_kept_with_its_host_and_its_password_is_not_shown() {
-        let egress = read("upstream_proxy = \"http://me:s3cret@proxy.example:3128\"").unwrap();
-        let proxy = egress.way().proxy.as_ref().unwrap();
-        assert_eq!(proxy.host, "proxy.example");
+    fn a_proxy_of_the_settings_is_for_everything_but_exceptions() {
+        let text = "upstream_proxy = \"me:s3cret@proxy.example:3128\"";
+        let variables = [
+            ("HTTPS_PROXY", "http://other"),
+            ("no_proxy", "intern.example"),
+        ];
+        let (egress, warnings) = read(text, &variables).unwrap();
+        let expected = Some("http://me:s3cret@proxy.example:3128/".to_owned());
+        for url in ["https://a.example/", "http://127.0.0.1:9/"] {
+            assert_eq!(proxy(&egress, url), expected, "{url}");
+        }
+        assert_eq!(proxy(&egress, "https://x.intern.example/"), None);
         assert!(!format!("{egress:?}").contains("s3cret"));
-        assert!(
-            read("upstream_proxy = \"none\"")
-                .unwrap()
-                .way()
-                .proxy
-                .is_none()
-        );
+        assert_eq!(warnings, [""; 0]);
+        let (none, _) = read("upstream_proxy = \"none\"", &variables).unwrap();
+        assert_eq!(proxy(&none, "https://a.example/"), None);
+    }
+
+    #[test]
+    fn the_proxies_of_the_environment_are_used_but_not_for_this_machine() {
+        let variables = [
+            ("https_proxy", "http://secure:1"),
+            ("HTTP_PROXY", ""),
+            ("ALL_PROXY", "all:2"),
+            ("NO_PROXY", "10.0.0.0/8"),
+        ];
+        let (egress, _) = read("", &variables).unwrap();
+        for (url, expected) in [
+            ("https://a.example/", Some("http://secure:1/")),
+            ("http://a.example/", Some("http://all:2/")),
+            ("http://10.1.1.1/", None),
+            ("http://localhost:3000/", None),
+            ("http://[::1]/", None),
+        ] {
+            assert_eq!(proxy(&egress, url).as_deref(), expected, "{url}");
+        }
+        let socks = [("ALL_PROXY", "socks5://me:s3cret@proxy")];
+        let (egress, warnings) = read("", &socks).unwrap();
+        assert_eq!(proxy(&egress, "https://a.example/"), None);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("ALL_PROXY") && !warnings[0].contains("s3cret"));
+    }
+
+    #[test]
+    fn remote_servers_of_the_catalogue_are_checked_at_the_start() {
+        for (entry, part) in [
+            ("\"url\": \"http://\"", "url is not a URL"),
+            (
+                "\"url\": \"https://me:s3cret@a.example/\"",
+                "url must not hold",
+            ),
+            ("\"url\": \"https://a.example/#b\"", "url must not have"),
+            (
+                "\"url\": \"https://a.example/\", \"headers\": {\"Host\": \"s3cret\"}",
+                "headers.Host is a header that only the bridge writes",
+            ),
+            (
+                "\"url\": \"https://a.example/\", \"headers\": {\"X-Key\": \"s3cret\\n\"}",
+                "headers.X-Key must hold",
+            ),
+        ] {
+            let text = format!("{{\"mcpServers\": {{\"far\": {{{entry}}}}}}}");
+            let catalogue = Catalogue::parse(&text, Path::new("/bin/footbridge")).unwrap();
+            let sentence = check_catalogue(&catalogue).unwrap_err().to_string();
+            assert!(sentence.starts_with("the server \"far\": "), "{sentence}");
+            assert!(sentence.contains(part), "{sentence}");
+            assert!(!sentence.contains("s3cret"), "{sentence}");
+        }
     }
 }

@@ -1,104 +1,146 @@
-//! What kind of address an address is.
+//! Which addresses belong to nobody on the public internet: the special-purpose registries of IANA as a table.
 //!
-//! From the IANA registries of special-purpose IPv4 and IPv6 addresses (RFC 6890 and its updates).
+//! Owns the class of an address. Never allows one that the table names; [`crate::egress::Egress`] knows the exceptions.
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 
-/// An address that is not an ordinary one of the internet.
+use ipnet::IpNet;
+use ipnet::Ipv4Net;
+use ipnet::Ipv6Net;
+
+/// Why an address is not one of the public internet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Special {
-    /// This machine.
+pub(super) enum Class {
+    /// This machine itself.
     Loopback,
-    /// Anything else that only means something here, or nothing: what, in words.
-    Other(&'static str),
+    /// A network of a house, a company or a cloud.
+    Private,
+    /// The cable or the cloud's own services: `169.254.169.254` gives out credentials.
+    LinkLocal,
+    /// Everybody on a link, or nobody yet.
+    Multicast,
+    /// Everything else: examples, benchmarks, "any address", what is not assigned.
+    Reserved,
 }
 
-/// IPv4: first address, prefix length, what it is.
-const V4: [([u8; 4], u32, &str); 15] = [
-    ([0, 0, 0, 0], 8, "an address of this network"),
-    ([10, 0, 0, 0], 8, "a private address"),
-    ([100, 64, 0, 0], 10, "a shared address of a provider"),
-    ([169, 254, 0, 0], 16, "a link-local address"),
-    ([172, 16, 0, 0], 12, "a private address"),
-    ([192, 0, 0, 0], 24, "a reserved address"),
-    ([192, 0, 2, 0], 24, "an address for documentation"),
-    ([192, 88, 99, 0], 24, "a reserved address"),
-    ([192, 168, 0, 0], 16, "a private address"),
-    ([198, 18, 0, 0], 15, "an address for benchmarks"),
-    ([198, 51, 100, 0], 24, "an address for documentation"),
-    ([203, 0, 113, 0], 24, "an address for documentation"),
-    ([224, 0, 0, 0], 4, "a multicast address"),
-    ([240, 0, 0, 0], 4, "a reserved address"),
-    ([255, 255, 255, 255], 32, "the broadcast address"),
+impl Class {
+    /// The class with its article, for a sentence.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Loopback => "a loopback address",
+            Self::Private => "a private address",
+            Self::LinkLocal => "a link-local address",
+            Self::Multicast => "a multicast address",
+            Self::Reserved => "a reserved address",
+        }
+    }
+}
+
+/// The IANA IPv4 Special-Purpose Address Registry (RFC 6890) with multicast, and an address that clouds use inside.
+const IPV4: &[(Ipv4Net, Class)] = &[
+    (v4(0, 0, 0, 0, 8), Class::Reserved),
+    (v4(10, 0, 0, 0, 8), Class::Private),
+    (v4(100, 64, 0, 0, 10), Class::Private),
+    (v4(127, 0, 0, 0, 8), Class::Loopback),
+    // The machine's own agent in Azure; public by its number alone.
+    (v4(168, 63, 129, 16, 32), Class::LinkLocal),
+    (v4(169, 254, 0, 0, 16), Class::LinkLocal),
+    (v4(172, 16, 0, 0, 12), Class::Private),
+    (v4(192, 0, 0, 0, 24), Class::Reserved),
+    (v4(192, 0, 2, 0, 24), Class::Reserved),
+    (v4(192, 88, 99, 0, 24), Class::Reserved),
+    (v4(192, 168, 0, 0, 16), Class::Private),
+    (v4(198, 18, 0, 0, 15), Class::Reserved),
+    (v4(198, 51, 100, 0, 24), Class::Reserved),
+    (v4(203, 0, 113, 0, 24), Class::Reserved),
+    (v4(224, 0, 0, 0, 4), Class::Multicast),
+    (v4(240, 0, 0, 0, 4), Class::Reserved),
 ];
 
-/// IPv6: the first four groups, prefix length, what it is.
-const V6: [([u16; 4], u32, &str); 10] = [
-    ([0, 0, 0, 0], 64, "a reserved address"),
-    (
-        [0x64, 0xff9b, 1, 0],
-        48,
-        "a translated address of this network",
-    ),
-    ([0x100, 0, 0, 0], 64, "an address that discards everything"),
-    ([0x2001, 0, 0, 0], 23, "a reserved address"),
-    ([0x2001, 0xdb8, 0, 0], 32, "an address for documentation"),
-    ([0x3fff, 0, 0, 0], 20, "an address for documentation"),
-    ([0xfc00, 0, 0, 0], 7, "a private address"),
-    ([0xfe80, 0, 0, 0], 10, "a link-local address"),
-    ([0xfec0, 0, 0, 0], 10, "a private address"),
-    ([0xff00, 0, 0, 0], 8, "a multicast address"),
+/// The IANA IPv6 Special-Purpose Address Registry inside and outside [`GLOBAL`]; addresses with an IPv4 one inside are
+/// judged by [`embedded`].
+const IPV6: &[(Ipv6Net, Class)] = &[
+    (v6([0, 0, 0, 0, 0, 0, 0, 1], 128), Class::Loopback),
+    (v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23), Class::Reserved),
+    (v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32), Class::Reserved),
+    (v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20), Class::Reserved),
+    (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7), Class::Private),
+    (v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10), Class::LinkLocal),
+    (v6([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10), Class::Private),
+    (v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8), Class::Multicast),
 ];
 
-/// What is special about an address; `None` when it is an ordinary one.
-pub fn special(address: IpAddr) -> Option<Special> {
-    match address {
-        IpAddr::V4(address) => special_v4(address),
-        IpAddr::V6(address) => special_v6(address),
+/// All global unicast addresses that are assigned (RFC 4291, 2.4); everything outside counts as reserved.
+const GLOBAL: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
+
+/// Addresses a translator turns into IPv4 ones (RFC 6052, 2.1): the last 32 bits.
+const TRANSLATED: Ipv6Net = v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96);
+
+/// Addresses of 6to4 (RFC 3056, 2): the 32 bits after the prefix.
+const SIX_TO_FOUR: Ipv6Net = v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16);
+
+const fn v4(a: u8, b: u8, c: u8, d: u8, length: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), length)
+}
+
+const fn v6(segments: [u16; 8], length: u8) -> Ipv6Net {
+    let [a, b, c, d, e, f, g, h] = segments;
+    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), length)
+}
+
+/// The class of an address; `None` when it is one of the public internet.
+pub(super) fn class(address: IpAddr) -> Option<Class> {
+    match address.to_canonical() {
+        IpAddr::V4(address) => class_v4(address),
+        IpAddr::V6(address) => class_v6(address),
     }
 }
 
-fn special_v4(address: Ipv4Addr) -> Option<Special> {
-    if address.is_loopback() {
-        return Some(Special::Loopback);
-    }
-    let bits = address.to_bits();
-    V4.iter()
-        .find(|(first, length, _)| (bits ^ u32::from_be_bytes(*first)) >> (32 - length) == 0)
-        .map(|(_, _, what)| Special::Other(what))
+/// Whether one of the networks has an address, or the IPv4 address inside it.
+pub(super) fn covers(network: &IpNet, address: IpAddr) -> bool {
+    let inner = match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => embedded(address).map(IpAddr::V4),
+    };
+    network.contains(&address)
+        || network.contains(&address.to_canonical())
+        || inner.is_some_and(|inner| network.contains(&inner))
 }
 
-fn special_v6(address: Ipv6Addr) -> Option<Special> {
-    if address.is_loopback() {
-        return Some(Special::Loopback);
-    }
+fn class_v4(address: Ipv4Addr) -> Option<Class> {
+    let found = IPV4.iter().find(|(network, _)| network.contains(&address));
+    found.map(|(_, class)| *class)
+}
+
+fn class_v6(address: Ipv6Addr) -> Option<Class> {
     if let Some(inner) = embedded(address) {
-        return special_v4(inner);
+        // A translator's loopback is not this machine's: it is never one that may be allowed as such.
+        return class_v4(inner).map(|class| match class {
+            Class::Loopback => Class::Reserved,
+            Class::Private | Class::LinkLocal | Class::Multicast | Class::Reserved => class,
+        });
     }
-    let bits = (address.to_bits() >> 64) as u64;
-    V6.iter()
-        .find(|(groups, length, _)| {
-            let first = groups
-                .iter()
-                .fold(0_u64, |bits, group| (bits << 16) | u64::from(*group));
-            (bits ^ first) >> (64 - length) == 0
-        })
-        .map(|(_, _, what)| Special::Other(what))
+    let found = IPV6.iter().find(|(network, _)| network.contains(&address));
+    match found {
+        Some((_, class)) => Some(*class),
+        None if GLOBAL.contains(&address) => None,
+        None => Some(Class::Reserved),
+    }
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291), translated (RFC 6052), 6to4 (RFC 3056).
+/// The IPv4 address that traffic to this IPv6 address ends at.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let bits = address.to_bits();
-    let groups = address.segments();
-    if let Some(mapped) = address.to_ipv4_mapped() {
-        return Some(mapped);
+    let [_, _, a, b, c, d, ..] = address.octets();
+    let [.., w, x, y, z] = address.octets();
+    if TRANSLATED.contains(&address) {
+        Some(Ipv4Addr::new(w, x, y, z))
+    } else if SIX_TO_FOUR.contains(&address) {
+        Some(Ipv4Addr::new(a, b, c, d))
+    } else {
+        None
     }
-    if groups[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
-        return Some(Ipv4Addr::from_bits(bits as u32));
-    }
-    (groups[0] == 0x2002).then(|| Ipv4Addr::from_bits((bits >> 80) as u32))
 }
 
 #[cfg(test)]
@@ -106,48 +148,79 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_special_address_is_known() {
-        for (address, expected) in [
-            ("127.0.0.1", Some("loopback")),
-            ("127.255.255.254", Some("loopback")),
-            ("::1", Some("loopback")),
-            ("::ffff:127.0.0.1", Some("loopback")),
-            ("0.0.0.0", Some("this network")),
-            ("10.255.0.1", Some("private")),
-            ("100.64.0.1", Some("shared")),
-            ("100.127.255.255", Some("shared")),
-            ("169.254.169.254", Some("link-local")),
-            ("172.16.0.1", Some("private")),
-            ("172.31.255.255", Some("private")),
-            ("192.168.1.1", Some("private")),
-            ("198.19.0.1", Some("benchmarks")),
-            ("224.0.0.1", Some("multicast")),
-            ("255.255.255.255", Some("reserved")),
-            ("::", Some("reserved")),
-            ("::ffff:10.0.0.1", Some("private")),
-            ("64:ff9b::a00:1", Some("private")),
-            ("64:ff9b:1::1", Some("translated")),
-            ("2002:a00:1::", Some("private")),
-            ("2001:db8::1", Some("documentation")),
-            ("2001::1", Some("reserved")),
-            ("fd00::1", Some("private")),
-            ("fe80::1", Some("link-local")),
-            ("ff02::1", Some("multicast")),
-            ("8.8.8.8", None),
-            ("172.32.0.1", None),
+    fn special_addresses_have_a_class_and_public_ones_have_none() {
+        for (text, expected) in [
+            ("0.0.0.0", Some(Class::Reserved)),
+            ("10.0.0.1", Some(Class::Private)),
+            ("100.64.0.1", Some(Class::Private)),
+            ("100.100.100.200", Some(Class::Private)),
             ("100.128.0.1", None),
-            ("2606:4700::1111", None),
-            ("64:ff9b::808:808", None),
-            ("2002:808:808::", None),
+            ("127.0.0.1", Some(Class::Loopback)),
+            ("127.255.255.255", Some(Class::Loopback)),
+            ("128.0.0.1", None),
+            ("168.63.129.16", Some(Class::LinkLocal)),
+            ("168.63.129.17", None),
+            ("169.254.169.254", Some(Class::LinkLocal)),
+            ("172.15.255.255", None),
+            ("172.16.0.1", Some(Class::Private)),
+            ("172.31.255.255", Some(Class::Private)),
+            ("172.32.0.1", None),
+            ("192.0.0.192", Some(Class::Reserved)),
+            ("192.0.2.1", Some(Class::Reserved)),
+            ("192.88.99.1", Some(Class::Reserved)),
+            ("192.168.255.255", Some(Class::Private)),
+            ("198.19.0.1", Some(Class::Reserved)),
+            ("198.51.100.1", Some(Class::Reserved)),
+            ("203.0.113.1", Some(Class::Reserved)),
+            ("224.0.0.1", Some(Class::Multicast)),
+            ("240.0.0.1", Some(Class::Reserved)),
+            ("255.255.255.255", Some(Class::Reserved)),
+            ("1.1.1.1", None),
+            ("93.184.216.34", None),
+            ("::", Some(Class::Reserved)),
+            ("::1", Some(Class::Loopback)),
+            ("::10.0.0.1", Some(Class::Reserved)),
+            ("::ffff:10.0.0.1", Some(Class::Private)),
+            ("::ffff:127.0.0.1", Some(Class::Loopback)),
+            ("::ffff:1.1.1.1", None),
+            ("64:ff9b::a00:1", Some(Class::Private)),
+            ("64:ff9b::7f00:1", Some(Class::Reserved)),
+            ("64:ff9b::101:101", None),
+            ("64:ff9b:1::101:101", Some(Class::Reserved)),
+            ("100::1", Some(Class::Reserved)),
+            ("2001::1", Some(Class::Reserved)),
+            ("2001:1ff::1", Some(Class::Reserved)),
+            ("2001:200::1", None),
+            ("2001:db8::1", Some(Class::Reserved)),
+            ("2002:a00:1::", Some(Class::Private)),
+            ("2002:7f00:1::", Some(Class::Reserved)),
+            ("2002:101:101::", None),
+            ("2606:4700:4700::1111", None),
+            ("3fff::1", Some(Class::Reserved)),
+            ("4000::1", Some(Class::Reserved)),
+            ("5f00::1", Some(Class::Reserved)),
+            ("fc00::1", Some(Class::Private)),
+            ("fd00:ec2::254", Some(Class::Private)),
+            ("fe80::1", Some(Class::LinkLocal)),
+            ("fec0::1", Some(Class::Private)),
+            ("ff02::1", Some(Class::Multicast)),
         ] {
-            let found = special(address.parse().unwrap());
-            let matches = match (found, expected) {
-                (None, None) => true,
-                (Some(Special::Loopback), Some(word)) => word == "loopback",
-                (Some(Special::Other(what)), Some(word)) => what.contains(word),
-                (None, Some(_)) | (Some(_), None) => false,
-            };
-            assert!(matches, "{address}: {found:?}");
+            assert_eq!(class(text.parse().unwrap()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_network_has_an_address_however_it_is_written() {
+        let network: IpNet = "10.0.0.0/8".parse().unwrap();
+        for (text, expected) in [
+            ("10.1.2.3", true),
+            ("::ffff:10.1.2.3", true),
+            ("64:ff9b::a01:203", true),
+            ("2002:a01:203::", true),
+            ("11.0.0.1", false),
+            ("::10.1.2.3", false),
+        ] {
+            assert_eq!(covers(&network, text.parse().unwrap()), expected, "{text}");
         }
     }
 }

@@ -1,70 +1,54 @@
 //! How connections are made: through which proxy, and whose certificates are believed.
+//!
+//! Owns the one TLS configuration that all connections share. Never makes a connection.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use footbridge_shared::params::Secret;
 use rustls::ClientConfig;
+use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
-use url::Url;
 
-/// The way out of this machine.
-#[derive(Clone, Default)]
+use crate::egress::Proxies;
+
+/// The protocols offered in the handshake (RFC 7301), the preferred one first.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// The way out of this machine. By default there is no proxy, and the system's certificates are believed.
+#[derive(Default)]
 pub struct Way {
-    /// The proxy for `https` and `http`; its URL may hold a password.
-    pub proxy: Option<Proxy>,
-    /// Certificate authorities believed beside the system's.
-    pub authorities: Vec<CertificateDer<'static>>,
+    proxies: Proxies,
+    authorities: Vec<CertificateDer<'static>>,
     tls: OnceLock<Result<Arc<ClientConfig>, String>>,
-}
-
-/// A proxy and what does not go through it.
-#[derive(Clone, Debug)]
-pub struct Proxy {
-    /// Its URL.
-    pub url: Secret,
-    /// Its host: the one host that the rules for addresses do not apply to.
-    pub host: String,
-    /// Hosts that are reached directly, in the syntax of `NO_PROXY`.
-    pub except: String,
-}
-
-impl Proxy {
-    /// A proxy by its URL; `None` when that is none.
-    pub fn parse(url: &str, except: &str) -> Option<Self> {
-        let parsed = Url::parse(url)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))?;
-        Some(Self {
-            host: parsed.host_str()?.to_owned(),
-            url: Secret::new(url),
-            // A proxy cannot reach what is only here.
-            except: format!("localhost,127.0.0.0/8,::1,{except}"),
-        })
-    }
 }
 
 impl fmt::Debug for Way {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Way")
-            .field("proxy", &self.proxy)
+            .field("proxies", &self.proxies)
             .field("authorities", &self.authorities.len())
             .finish_non_exhaustive()
     }
 }
 
 impl Way {
-    /// A way through a proxy, believing further authorities.
-    pub fn new(proxy: Option<Proxy>, authorities: Vec<CertificateDer<'static>>) -> Self {
+    /// A way through proxies, believing further authorities.
+    pub fn new(proxies: Proxies, authorities: Vec<CertificateDer<'static>>) -> Self {
         Self {
-            proxy,
+            proxies,
             authorities,
             tls: OnceLock::new(),
         }
+    }
+
+    /// Which proxy is on the way to what.
+    pub fn proxies(&self) -> &Proxies {
+        &self.proxies
     }
 
     /// How TLS is spoken (1.2 and 1.3). Made once: reading the system's certificates takes milliseconds.
@@ -87,6 +71,65 @@ fn tls(authorities: &[CertificateDer<'static>]) -> Result<Arc<ClientConfig>, rus
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
     Ok(Arc::new(config))
+}
+
+/// Reads the CA certificates of a PEM file.
+///
+/// # Errors
+/// The end of a sentence when there is none, or one that cannot vouch for anybody.
+pub fn authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("is not in PEM form: {error}"))?;
+    if certificates.is_empty() {
+        return Err("holds no certificate in PEM form".to_owned());
+    }
+    let mut roots = RootCertStore::empty();
+    for certificate in &certificates {
+        roots
+            .add(certificate.clone())
+            .map_err(|error| format!("holds a certificate that cannot be used: {error}"))?;
+    }
+    Ok(certificates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_certificates_is_read_and_anything_else_is_not() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        let found = authorities(format!("{pem}\n{pem}").as_bytes()).unwrap();
+        assert_eq!(found.len(), 2);
+        for (text, problem) in [
+            ("", "holds no certificate"),
+            ("no PEM at all", "holds no certificate"),
+            (key.serialize_pem().as_str(), "holds no certificate"),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n", "is not in PEM form"),
+            (
+                "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+                "cannot be used",
+            ),
+        ] {
+            let sentence = authorities(text.as_bytes()).unwrap_err();
+            assert!(sentence.contains(problem), "{text}: {sentence}");
+            assert!(!sentence.contains("PRIVATE"), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_is_made_once_and_offers_both_versions_of_http() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        let authority = params.self_signed(&key).unwrap().der().clone();
+        let way = Way::new(Proxies::default(), vec![authority]);
+        let config = way.tls().unwrap();
+        assert_eq!(config.alpn_protocols, PROTOCOLS.map(<[u8]>::to_vec));
+        assert!(Arc::ptr_eq(&config, &way.tls().unwrap()));
+    }
 }

@@ -1,10 +1,16 @@
 //! What a caller may send to a remote MCP server: which URL, which headers.
 
+use std::collections::HashSet;
+
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::params::Secret;
 use footbridge_shared::params::Secrets;
 use url::Url;
+
+use crate::egress::check_form;
+use crate::egress::headers;
+use crate::egress::headers::Owner;
 
 /// Headers a caller may give.
 const HEADERS: usize = 32;
@@ -14,44 +20,6 @@ const HEADER_BYTES: usize = 8 * 1024;
 
 /// Bytes a URL may have.
 const URL_BYTES: usize = 4 * 1024;
-
-/// Headers that carry credentials by convention.
-const CREDENTIALS: [&str; 4] = ["authorization", "api-key", "apikey", "x-api-key"];
-
-/// Headers that the transport writes, or that tell who is asking from where; nobody may set them.
-const RESERVED: [&str; 20] = [
-    "accept",
-    "connection",
-    "expect",
-    "forwarded",
-    "host",
-    "keep-alive",
-    "last-event-id",
-    "origin",
-    "proxy-authorization",
-    "proxy-connection",
-    "referer",
-    "te",
-    "trailer",
-    "trailers",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "via",
-    "x-real-ip",
-    "cookie2",
-];
-
-/// Beginnings of such names.
-const RESERVED_BEGINNINGS: [&str; 7] = [
-    "accept-",
-    "access-control-",
-    "content-",
-    "mcp-",
-    "proxy-",
-    "sec-",
-    "x-forwarded-",
-];
 
 /// Who wrote the params.
 #[derive(Clone, Copy, Debug)]
@@ -74,28 +42,19 @@ pub(super) fn url(text: &str) -> Result<Url, Fault> {
         ));
     }
     let url = Url::parse(text).map_err(|error| wrong("url", &format!("is not a URL: {error}")))?;
-    if matches!(url.scheme(), "http" | "https") {
-        return Ok(url);
-    }
-    Err(wrong("url", "must begin with https:// or http://"))
-}
-
-/// The host of a URL, with its port when that is not the usual one.
-pub(super) fn label(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    check_form(&url).map_err(|problem| wrong("url", problem))?;
+    Ok(url)
 }
 
 /// Checks the headers that are to be sent with every request.
-pub(super) fn check_headers(headers: &Secrets, author: Author<'_>) -> Result<(), Fault> {
-    if headers.len() > HEADERS {
+pub(super) fn check_headers(given: &Secrets, author: Author<'_>) -> Result<(), Fault> {
+    if given.len() > HEADERS {
         return Err(wrong(
             "headers",
             &format!("must have at most {HEADERS} entries"),
         ));
     }
-    let total: usize = headers
+    let total: usize = given
         .iter()
         .map(|(name, value)| name.len() + value.expose().len())
         .sum();
@@ -105,58 +64,64 @@ pub(super) fn check_headers(headers: &Secrets, author: Author<'_>) -> Result<(),
             &format!("must have at most {HEADER_BYTES} bytes in all"),
         ));
     }
-    for (name, value) in headers {
+    let mut names = HashSet::new();
+    for (name, value) in given {
         check_header(name, value, author)?;
+        if !names.insert(name.to_ascii_lowercase()) {
+            return Err(wrong(
+                &format!("headers.{name}"),
+                "is there twice: upper and lower case are the same in the name of a header",
+            ));
+        }
     }
     Ok(())
 }
 
 fn check_header(name: &str, value: &Secret, author: Author<'_>) -> Result<(), Fault> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_token) {
-        return Err(wrong(
-            "headers",
-            &format!("has the name {name:?}, which no HTTP header can have"),
-        ));
-    }
     let field = format!("headers.{name}");
-    let is_visible = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
-    if !value.expose().bytes().all(is_visible) {
-        return Err(wrong(&field, "must hold visible ASCII characters only"));
-    }
-    let lower = name.to_ascii_lowercase();
-    if RESERVED.contains(&lower.as_str())
-        || RESERVED_BEGINNINGS
-            .iter()
-            .any(|beginning| lower.starts_with(beginning))
-    {
-        return Err(wrong(
-            &field,
-            "is a header that the bridge writes itself or that nobody may set; leave it out",
-        ));
-    }
+    headers::check_name(name).map_err(|problem| wrong(&field, problem))?;
+    headers::check_value(value.expose()).map_err(|problem| wrong(&field, problem))?;
     let Author::Caller { extra, token } = author else {
         return Ok(());
     };
-    let is_allowed = CREDENTIALS.contains(&lower.as_str())
-        || lower.starts_with("x-")
-        || extra.iter().any(|extra| extra.eq_ignore_ascii_case(name));
+    let is_allowed = match headers::owner(name) {
+        Owner::Caller => true,
+        Owner::Transport | Owner::Identity | Owner::Unknown => {
+            extra.iter().any(|extra| extra.eq_ignore_ascii_case(name))
+        }
+    };
     if !is_allowed {
         return Err(
             wrong(&field, "is not a header that callers may set").hint(format!(
-                "Callers may set {} and x-…; others are allowed with --allow-header {name}.",
-                CREDENTIALS.join(", ")
+                "Callers may set authorization, api-key, apikey and x-…; whoever runs the bridge can allow others with \
+                 --allow-header {name}."
             )),
         );
     }
-    if token.is_some_and(|token| value.expose().contains(token.expose())) {
+    if holds(value.expose(), token) {
         return Err(wrong(
             &field,
-            "holds the token of this bridge, which must not be sent elsewhere",
+            "holds the token of this bridge, which is sent nowhere",
         )
         .hint("Use the credentials of the MCP server."));
     }
     Ok(())
+}
+
+/// Checks that a caller's URL does not give away the bridge's own token.
+pub(super) fn check_url_for(url: &Url, token: Option<&Secret>) -> Result<(), Fault> {
+    if holds(url.as_str(), token) {
+        return Err(wrong(
+            "url",
+            "holds the token of this bridge, which is sent nowhere",
+        )
+        .hint("Use the credentials of the MCP server."));
+    }
+    Ok(())
+}
+
+fn holds(text: &str, token: Option<&Secret>) -> bool {
+    token.is_some_and(|token| text.contains(token.expose()))
 }
 
 fn wrong(field: &str, problem: &str) -> Fault {
@@ -205,6 +170,7 @@ mod tests {
             "Accept",
             "User-Agent",
             "accept-encoding",
+            "X-Real-IP",
             "Sec-Fetch-Site",
             "date",
             "",
@@ -214,11 +180,14 @@ mod tests {
         ] {
             let fault = check(name, "v", caller).unwrap_err();
             assert_eq!(fault.code, FaultCode::InvalidField, "{name}");
+            assert_eq!(fault.field, Some(format!("server_params.headers.{name}")));
         }
         for name in ["Host", "mcp-session-id", "content-type"] {
             assert!(check(name, "v", Author::Operator).is_err(), "{name}");
         }
-        assert!(check("date", "v", Author::Operator).is_ok());
+        for name in ["date", "User-Agent", "cookie", "X-Forwarded-For"] {
+            assert!(check(name, "v", Author::Operator).is_ok(), "{name}");
+        }
     }
 
     #[test]
@@ -241,5 +210,32 @@ mod tests {
             .collect();
         assert!(check_headers(&many, caller).is_err());
         assert!(check("x-long", &"v".repeat(HEADER_BYTES), caller).is_err());
+        let twice = ["x-key", "X-Key"].map(|name| (name.to_owned(), Secret::new("v")));
+        assert!(check_headers(&twice.into(), caller).is_err());
+    }
+
+    #[test]
+    fn what_only_the_bridge_writes_cannot_be_allowed() {
+        let caller = Author::Caller {
+            extra: &["host".to_owned(), "user-agent".to_owned()],
+            token: None,
+        };
+        assert!(check("Host", "v", caller).is_err());
+        assert!(check("User-Agent", "v", caller).is_ok());
+    }
+
+    #[test]
+    fn a_url_is_short_and_holds_neither_credentials_nor_the_bridges_token() {
+        let token = Secret::new("0123456789abcdef");
+        let long = format!("https://a.example/{}", "x".repeat(URL_BYTES));
+        for text in [&long, "", "a.example/mcp", "https://me:s3cret@a.example/"] {
+            let fault = url(text).unwrap_err();
+            assert_eq!(fault.field.as_deref(), Some("server_params.url"), "{text}");
+            assert!(!fault.message.contains("s3cret"));
+        }
+        let with_token = url("https://a.example/?k=0123456789abcdef").unwrap();
+        let fault = check_url_for(&with_token, Some(&token)).unwrap_err();
+        assert!(!format!("{fault:?}").contains("0123456789abcdef"));
+        assert_eq!(check_url_for(&with_token, None), Ok(()));
     }
 }

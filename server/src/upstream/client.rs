@@ -1,6 +1,7 @@
 //! The HTTP client of one upstream.
 //!
 //! Owns how a connection is made: addresses checked as they are resolved, TLS, proxy, redirects.
+//! Never decides what may be reached; that is [`Egress`].
 
 use std::error::Error;
 use std::fmt;
@@ -11,7 +12,6 @@ use std::time::Duration;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use reqwest::Client;
-use reqwest::NoProxy;
 use reqwest::Proxy;
 use reqwest::StatusCode;
 use reqwest::dns::Addrs;
@@ -24,13 +24,20 @@ use reqwest::redirect::Policy;
 use super::failure;
 use crate::egress::Egress;
 
+#[cfg(test)]
+mod tests;
+
 /// Redirects in a row that are followed.
 const REDIRECTS: usize = 3;
 
 /// Streams stay open for long; a connection whose peer is gone without a word is noticed by this.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// A client that connects to nothing `egress` forbids.
+/// How long the peer of an HTTP/2 connection may take to say that it is there.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A client that connects to no name whose addresses `egress` forbids, and follows no redirect out of its origin.
+/// An address that is written out is not resolved: the URL itself is the caller's to check.
 ///
 /// # Errors
 /// `upstream_tls` when an `https` URL is to be reached and TLS cannot be set up, `internal` otherwise.
@@ -46,13 +53,21 @@ pub(super) fn client(
         )
     };
     let tls = egress.way().tls();
+    let proxies = egress.clone();
     let mut builder = Client::builder()
+        // The environment was read when the bridge started.
         .no_proxy()
+        .proxy(Proxy::custom(move |url| {
+            let proxy = proxies.proxy_for(url)?;
+            Some(proxy.url().expose().to_owned())
+        }))
         .dns_resolver(Guarded(egress.clone()))
         .redirect(redirects(egress))
         .referer(false)
         .tcp_nodelay(true)
         .tcp_keepalive(KEEPALIVE)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .http2_keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .connect_timeout(connect_timeout);
     builder = match tls {
         Ok(tls) => builder.use_preconfigured_tls((*tls).clone()),
@@ -65,12 +80,6 @@ pub(super) fn client(
         }
         Err(_) => builder.use_preconfigured_tls(without_certificates()?),
     };
-    if let Some(proxy) = &egress.way().proxy {
-        let except = NoProxy::from_string(&proxy.except);
-        let all = Proxy::all(proxy.url.expose())
-            .map_err(|_| Fault::new(FaultCode::Internal, "The proxy's URL is not valid."))?;
-        builder = builder.proxy(all.no_proxy(except));
-    }
     builder.build().map_err(internal)
 }
 
@@ -128,12 +137,7 @@ impl Resolve for Guarded {
                 .await
                 .map_err(|_| Denied(failure::unresolved(host)))?
                 .collect();
-            let is_proxy = egress
-                .way()
-                .proxy
-                .as_ref()
-                .is_some_and(|proxy| proxy.host.eq_ignore_ascii_case(host));
-            if !is_proxy {
+            if !egress.is_proxy(host) {
                 let addresses: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
                 egress.check_addresses(host, &addresses).map_err(|fault| {
                     tracing::debug!(host, ?addresses, "a name was not connected to");

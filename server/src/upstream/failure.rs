@@ -196,10 +196,15 @@ fn origin(location: &str) -> Option<String> {
 
 /// The reason inside a TLS error, in words.
 fn tls_reason(cause: &(dyn Error + 'static)) -> Option<String> {
-    let inner = cause.downcast_ref::<rustls::Error>().or_else(|| {
-        let io = cause.downcast_ref::<std::io::Error>()?;
-        io.get_ref()?.downcast_ref::<rustls::Error>()
-    })?;
+    let mut inner = cause;
+    // An `io::Error` hides what it wraps from `source()`, and the layers below wrap one in another.
+    while let Some(wrapped) = inner
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+    {
+        inner = wrapped;
+    }
+    let inner = inner.downcast_ref::<rustls::Error>()?;
     Some(match inner {
         rustls::Error::InvalidCertificate(error) => {
             format!("its certificate is not accepted ({error})")
