@@ -40,13 +40,14 @@ async def slow(steps: int, ctx: Context) -> str:
     return "done"
 
 
-@server.tool()
+# The SDK 2.x asks inside its answers, in another way; other servers show that.
 async def ask(ctx: Context) -> str:
     answer = await ctx.elicit("Who are you?", Answer)
     return f"{answer.action} {answer.data.name if answer.action == 'accept' else ''}"
 
 
 if IS_OLD:
+    server.tool()(ask)
     server.run(transport)
 elif transport == "stdio":
     server.run("stdio")
