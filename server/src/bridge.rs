@@ -23,6 +23,7 @@ use footbridge_shared::api::SessionState;
 use footbridge_shared::api::Transport;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
+use footbridge_shared::fault::Session;
 use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::rpc;
 use footbridge_shared::rpc::Id;
@@ -355,7 +356,7 @@ impl Bridge {
             }
             Phase::Relaying { relay, .. } => {
                 if relay.ends_greeting(id) && handshake::is_era(fault.code) {
-                    let refusal = Response::error(id.clone(), &fault.to_rpc_error());
+                    let refusal = Response::error(id.clone(), &fault.to_rpc_error(Session::GoesOn));
                     return self.rescue(refusal, now, effects);
                 }
             }
@@ -473,13 +474,14 @@ impl Bridge {
             Phase::Relaying { .. } | Phase::Facing { .. } => (VecDeque::new(), false),
             Phase::Closed => return,
         };
-        for answer in self.calls.fail_all(&fault) {
+        for answer in self.calls.fail_all(&fault, Session::Ends) {
             effects.push(Effect::ToBrowser(Outbound::Message(answer.into())));
         }
         for message in queued {
             if let Message::Request(request) = message {
                 effects.push(Effect::ToBrowser(Outbound::Message(
-                    Response::error(request.id().clone(), &fault.to_rpc_error()).into(),
+                    Response::error(request.id().clone(), &fault.to_rpc_error(Session::Ends))
+                        .into(),
                 )));
             }
         }

@@ -165,6 +165,25 @@ fault_codes! {
     UpstreamAsksTooOften = "upstream_asks_too_often", Upstream, 502, 0, -31538;
 }
 
+/// What becomes of a session in which an error happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Session {
+    /// Other calls work as before.
+    GoesOn,
+    /// The socket closes.
+    Ends,
+}
+
+impl Session {
+    /// Its name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GoesOn => "goes_on",
+            Self::Ends => "ends",
+        }
+    }
+}
+
 /// An error as the browser sees it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fault {
@@ -241,11 +260,15 @@ impl Fault {
     }
 
     /// The JSON-RPC error object that says this, marked as the bridge's own by `data.source`.
-    pub fn to_rpc_error(&self) -> String {
+    /// Of what the MCP server did it also says whether the session can still be used.
+    pub fn to_rpc_error(&self, session: Session) -> String {
         let mut data = serde_json::Map::new();
         data.insert("source".to_owned(), "bridge".into());
         data.insert("code".to_owned(), self.code.name().into());
         data.insert("side".to_owned(), self.code.side().name().into());
+        if self.code.side() == Side::Upstream {
+            data.insert("session".to_owned(), session.name().into());
+        }
         if let Some(hint) = &self.hint {
             data.insert("hint".to_owned(), hint.as_str().into());
         }
@@ -295,8 +318,8 @@ mod tests {
             ..UpstreamReport::default()
         });
         assert_eq!(
-            error.to_rpc_error(),
-            r#"{"code":-31524,"data":{"code":"upstream_exited","exit_code":3,"side":"upstream","source":"bridge"},"message":"gone"}"#
+            error.to_rpc_error(Session::Ends),
+            r#"{"code":-31524,"data":{"code":"upstream_exited","exit_code":3,"session":"ends","side":"upstream","source":"bridge"},"message":"gone"}"#
         );
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
+use footbridge_shared::fault::Session;
 use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Request;
 use footbridge_shared::rpc::Response;
@@ -215,12 +216,12 @@ impl Calls {
     }
 
     /// Gives up every call: the answers that say so, in the order in which the calls were sent.
-    pub(super) fn fail_all(&mut self, fault: &Fault) -> Vec<Response> {
+    pub(super) fn fail_all(&mut self, fault: &Fault, session: Session) -> Vec<Response> {
         self.by_browser_id.clear();
         let mut calls: Vec<Call> = std::mem::take(&mut self.open).into_values().collect();
         calls.extend(self.parked.drain().map(|(_, call)| call));
         calls.sort_by_key(|call| call.upstream_id);
-        let error = fault.to_rpc_error();
+        let error = fault.to_rpc_error(session);
         calls
             .into_iter()
             .map(|call| Response::error(call.browser_id, &error))

@@ -1,6 +1,7 @@
 //! What every part of the bridge works on: the calls in both directions, and the effects so far.
 
 use footbridge_shared::fault::Fault;
+use footbridge_shared::fault::Session;
 use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Message;
 use footbridge_shared::rpc::Notification;
@@ -33,7 +34,7 @@ impl Desk<'_> {
 
     /// Answers a request of the browser with a fault of ours.
     pub(super) fn refuse(&mut self, id: Id, fault: &Fault) {
-        self.to_browser(Response::error(id, &fault.to_rpc_error()));
+        self.to_browser(Response::error(id, &fault.to_rpc_error(Session::GoesOn)));
     }
 
     /// Tells one side that a request it made or got is no longer wanted. `request_id` is JSON text.

@@ -8,6 +8,7 @@ mod inputs;
 mod subscriptions;
 
 use footbridge_shared::fault::Fault;
+use footbridge_shared::fault::Session;
 use footbridge_shared::rpc;
 use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Message;
@@ -239,7 +240,7 @@ impl Facade {
     pub(super) fn on_failed(&mut self, id: &Id, fault: &Fault, desk: &mut Desk<'_>) -> bool {
         let is_ours = self.subscriptions.owns(id);
         if is_ours {
-            let error = fault.to_rpc_error();
+            let error = fault.to_rpc_error(Session::GoesOn);
             let request = self.subscriptions.ended(id, Some(&error), desk);
             self.send(request, desk);
         }

@@ -1,5 +1,8 @@
 //! Transcripts: lines in, lines out. `check` is the only place that knows the API.
 
+mod eras;
+mod face;
+
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -249,7 +252,7 @@ fn when_the_server_goes_every_call_gets_exactly_one_error() {
         upstream {"jsonrpc":"2.0","id":1,"method":"a"}
         upstream {"jsonrpc":"2.0","id":2,"method":"b"}
         browser {"jsonrpc":"2.0","id":2,"result":{}}
-        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31524,"data":{"code":"upstream_exited","side":"upstream","source":"bridge"},"message":"gone"}}
+        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31524,"data":{"code":"upstream_exited","session":"ends","side":"upstream","source":"bridge"},"message":"gone"}}
         state Closing
         failed upstream_exited false
         close upstream_exited
@@ -274,7 +277,7 @@ fn a_call_without_answer_or_progress_times_out_and_is_cancelled() {
         upstream {"jsonrpc":"2.0","id":1,"method":"a"}
         browser {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}
         upstream {"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"reason":"no answer in time"}}
-        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31525,"data":{"code":"upstream_timeout","hint":"The call may still have had an effect. Raise limits.request_timeout if it needs longer.","side":"upstream","source":"bridge"},"message":"The MCP server did not answer in time."}}
+        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31525,"data":{"code":"upstream_timeout","hint":"The call may still have had an effect. Raise limits.request_timeout if it needs longer.","session":"goes_on","side":"upstream","source":"bridge"},"message":"The MCP server did not answer in time."}}
         "#,
     );
 }
@@ -332,7 +335,7 @@ fn a_server_that_refuses_the_handshake_ends_the_session_with_its_reason() {
         upstream {"jsonrpc":"2.0","id":2,"error":{"code":1,"message":"not today"}}
         "#,
         r#"
-        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31523,"data":{"code":"upstream_refused","side":"upstream","source":"bridge"},"message":"The MCP server refused the handshake: not today"}}
+        browser {"jsonrpc":"2.0","id":1,"error":{"code":-31523,"data":{"code":"upstream_refused","session":"ends","side":"upstream","source":"bridge"},"message":"The MCP server refused the handshake: not today"}}
         state Closing
         failed upstream_refused true
         close upstream_refused

@@ -7,6 +7,7 @@ use footbridge_shared::api::Era;
 use footbridge_shared::api::SessionState;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
+use footbridge_shared::fault::Session;
 use footbridge_shared::rpc::Message;
 use footbridge_shared::rpc::Response;
 use tokio::time::Instant;
@@ -222,7 +223,7 @@ impl Bridge {
     }
 
     pub(super) fn on_reconnected(&mut self, fault: Fault, now: Instant, effects: &mut Vec<Effect>) {
-        for answer in self.calls.fail_all(&fault) {
+        for answer in self.calls.fail_all(&fault, Session::GoesOn) {
             effects.push(Effect::ToBrowser(Outbound::Message(answer.into())));
         }
         match &mut self.phase {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
+use footbridge_shared::fault::Session;
 use footbridge_shared::rpc;
 use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Notification;
@@ -317,7 +318,7 @@ impl Subscriptions {
                 FaultCode::UpstreamRefused,
                 "The MCP server ended the subscription.",
             )
-            .to_rpc_error()
+            .to_rpc_error(Session::GoesOn)
         };
         let error = error.map_or_else(fault, str::to_owned);
         for change in stream.changes {
