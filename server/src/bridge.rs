@@ -197,9 +197,9 @@ impl Bridge {
             Event::Browser(Inbound::Stderr(wanted)) => self.on_stderr_wanted(wanted, effects),
             Event::Upstream(message) => self.on_upstream(message, now, effects),
             Event::Stderr(line) => self.on_stderr(line, effects),
-            Event::Failed { id, fault } => self.on_failed(&id, fault, now, effects),
+            Event::Failed { id, fault } => self.on_failed(&id, &fault, now, effects),
             Event::Forgotten(message) => self.on_forgotten(message, now, effects),
-            Event::Reconnected(fault) => self.on_reconnected(fault, now, effects),
+            Event::Reconnected(fault) => self.on_reconnected(&fault, now, effects),
             Event::Gone(fault) => self.on_gone(fault, effects),
             Event::Ended(fault) => self.close(fault, effects),
             Event::Due => self.on_due(now, effects),
@@ -289,9 +289,9 @@ impl Bridge {
                 }
             }
             Phase::Relaying { relay, greeting } => {
-                relay.from_browser(message, greeting.as_deref(), &mut desk);
+                relay.on_browser(message, greeting.as_deref(), &mut desk);
             }
-            Phase::Facing { facade, greeting } => facade.from_browser(message, greeting, &mut desk),
+            Phase::Facing { facade, greeting } => facade.on_browser(message, greeting, &mut desk),
             Phase::Closed => {
                 if let Message::Request(request) = message {
                     let fault = Fault::new(FaultCode::SessionEnded, "The session is ending.");
@@ -331,11 +331,11 @@ impl Bridge {
                     }
                 }
                 let mut desk = Self::desk(&mut self.calls, &mut self.asked, effects, now);
-                relay.from_upstream(message, &mut desk);
+                relay.on_upstream(message, &mut desk);
             }
             Phase::Facing { facade, .. } => {
                 let mut desk = Self::desk(&mut self.calls, &mut self.asked, effects, now);
-                facade.from_upstream(message, &mut desk);
+                facade.on_upstream(message, &mut desk);
             }
             Phase::Connecting { .. } | Phase::Closed => {}
         }
@@ -346,7 +346,7 @@ impl Bridge {
         relay::answered(response, &mut desk);
     }
 
-    fn on_failed(&mut self, id: &Id, fault: Fault, now: Instant, effects: &mut Vec<Effect>) {
+    fn on_failed(&mut self, id: &Id, fault: &Fault, now: Instant, effects: &mut Vec<Effect>) {
         let mut desk = Self::desk(&mut self.calls, &mut self.asked, effects, now);
         match &mut self.phase {
             Phase::Greeting { handshake, .. } => {
@@ -361,14 +361,14 @@ impl Bridge {
                 }
             }
             Phase::Facing { facade, .. } => {
-                if facade.on_failed(id, &fault, &mut desk) {
+                if facade.on_failed(id, fault, &mut desk) {
                     return;
                 }
             }
             Phase::Connecting { .. } | Phase::Closed => return,
         }
         if let Some(call) = desk.calls.close(id) {
-            desk.refuse(call.browser_id.clone(), &fault);
+            desk.refuse(call.browser_id.clone(), fault);
             if let Phase::Facing { facade, .. } = &mut self.phase {
                 facade.gave_up(&call.browser_id, &mut desk);
             }
@@ -405,7 +405,7 @@ impl Bridge {
         if let Phase::Greeting { handshake, .. } = &mut self.phase
             && let Some(message) = handshake.on_due(desk.calls, now)
         {
-            desk.to_upstream(message);
+            desk.send_upstream(message);
         }
         let mut facade = match &mut self.phase {
             Phase::Facing { facade, .. } => Some(facade),
@@ -416,7 +416,7 @@ impl Bridge {
         };
         for call in desk.calls.take_due(now) {
             let id = Id::number(call.upstream_id);
-            desk.to_upstream(Desk::cancellation(&id, "no answer in time"));
+            desk.send_upstream(Desk::cancellation(&id, "no answer in time"));
             let fault = Fault::new(FaultCode::UpstreamTimeout, "The MCP server did not answer in time.")
                 .hint("The call may still have had an effect. Raise limits.request_timeout if it needs longer.");
             desk.refuse(call.browser_id.clone(), &fault);
@@ -435,7 +435,7 @@ impl Bridge {
                 .as_mut()
                 .is_some_and(|facade| facade.unanswered(&id, &error, &mut desk));
             if !is_facades {
-                desk.to_upstream(Response::error(id.clone(), &error));
+                desk.send_upstream(Response::error(id.clone(), &error));
             }
             desk.effects
                 .push(Effect::ToBrowser(Outbound::Withdrawn(id)));

@@ -6,6 +6,7 @@
 
 mod edit;
 mod members;
+mod splice;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,6 +21,8 @@ pub use members::Members;
 pub use members::member;
 pub use members::quoted;
 pub use members::split_batch;
+use splice::put_params;
+use splice::splice;
 
 /// The longest string id accepted, in bytes of its JSON text.
 pub const MAX_ID_BYTES: usize = 256;
@@ -496,56 +499,6 @@ fn only_id(text: &str) -> Option<Id> {
         (Some((_, id)), None) => Id::from_json(id.get()),
         (None | Some(_), _) => None,
     }
-}
-
-/// Where params were put, and how that moved what stands behind them.
-struct Put {
-    range: Range<usize>,
-    shift: Shift,
-}
-
-fn put_params(text: &mut String, params_at: Option<Range<usize>>, params: &str) -> Put {
-    let (shift, start) = match params_at {
-        Some(at) => (splice(text, &at, params), at.start),
-        None => {
-            // A message ends with the brace of its envelope.
-            let end = text.rfind('}').unwrap_or(text.len());
-            let member = format!(",\"params\":{params}");
-            let start = end + member.len() - params.len();
-            (splice(text, &(end..end), &member), start)
-        }
-    };
-    let range = start..start + params.len();
-    Put { range, shift }
-}
-
-/// How an edit moved what stands behind it.
-struct Shift {
-    from: usize,
-    grown: isize,
-}
-
-impl Shift {
-    fn move_index(&self, index: usize) -> usize {
-        if index >= self.from {
-            index.wrapping_add_signed(self.grown)
-        } else {
-            index
-        }
-    }
-
-    fn apply(&self, range: &Range<usize>) -> Range<usize> {
-        self.move_index(range.start)..self.move_index(range.end)
-    }
-}
-
-fn splice(text: &mut String, at: &Range<usize>, with: &str) -> Shift {
-    let shift = Shift {
-        from: at.end,
-        grown: with.len() as isize - at.len() as isize,
-    };
-    text.replace_range(at.clone(), with);
-    shift
 }
 
 #[cfg(test)]

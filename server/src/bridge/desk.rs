@@ -23,18 +23,18 @@ pub(super) struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    pub(super) fn to_browser(&mut self, message: impl Into<Message>) {
+    pub(super) fn send_browser(&mut self, message: impl Into<Message>) {
         self.effects
             .push(Effect::ToBrowser(Outbound::Message(message.into())));
     }
 
-    pub(super) fn to_upstream(&mut self, message: impl Into<Message>) {
+    pub(super) fn send_upstream(&mut self, message: impl Into<Message>) {
         self.effects.push(Effect::ToUpstream(message.into()));
     }
 
     /// Answers a request of the browser with a fault of ours.
     pub(super) fn refuse(&mut self, id: Id, fault: &Fault) {
-        self.to_browser(Response::error(id, &fault.to_rpc_error(Session::GoesOn)));
+        self.send_browser(Response::error(id, &fault.to_rpc_error(Session::GoesOn)));
     }
 
     /// Tells one side that a request it made or got is no longer wanted. `request_id` is JSON text.

@@ -90,7 +90,7 @@ impl Facade {
         self.send(request, desk);
     }
 
-    pub(super) fn from_browser(
+    pub(super) fn on_browser(
         &mut self,
         message: Message,
         greeting: &Greeting,
@@ -107,7 +107,7 @@ impl Facade {
                     let request = self.inputs.answered(&id, response.outcome(), desk);
                     self.send(request, desk);
                 } else {
-                    desk.to_upstream(response);
+                    desk.send_upstream(response);
                 }
             }
         }
@@ -118,15 +118,15 @@ impl Facade {
         match request.method() {
             "initialize" => {
                 let result = Self::initialize_result(greeting, request.params());
-                desk.to_browser(Response::result(id(), &result));
+                desk.send_browser(Response::result(id(), &result));
             }
-            "ping" => desk.to_browser(Response::result(id(), "{}")),
+            "ping" => desk.send_browser(Response::result(id(), "{}")),
             "logging/setLevel" => {
                 let level = request
                     .params()
                     .and_then(|params| Some(params[rpc::member(params, "level")?].to_owned()));
                 self.log_level = level.or(self.log_level.take());
-                desk.to_browser(Response::result(id(), "{}"));
+                desk.send_browser(Response::result(id(), "{}"));
             }
             "resources/subscribe" | "resources/unsubscribe" => {
                 let request = self.subscriptions.request(&request, desk);
@@ -155,7 +155,7 @@ impl Facade {
                 match desk.calls.cancel(&id) {
                     Some(Cancelled::InFlight(upstream_id)) => {
                         self.inputs.forget(&id, desk);
-                        desk.to_upstream(
+                        desk.send_upstream(
                             notification.with_param("requestId", upstream_id.as_json()),
                         );
                     }
@@ -163,14 +163,14 @@ impl Facade {
                     None => {}
                 }
             }
-            _ => desk.to_upstream(notification),
+            _ => desk.send_upstream(notification),
         }
     }
 
     /// Sends a request that already has its upstream id, with what makes it stand alone.
     fn send(&self, request: Option<Request>, desk: &mut Desk<'_>) {
         if let Some(request) = request {
-            desk.to_upstream(self.stamped(request));
+            desk.send_upstream(self.stamped(request));
         }
     }
 
@@ -196,7 +196,7 @@ impl Facade {
         }
     }
 
-    pub(super) fn from_upstream(&mut self, message: Message, desk: &mut Desk<'_>) {
+    pub(super) fn on_upstream(&mut self, message: Message, desk: &mut Desk<'_>) {
         match message {
             Message::Response(response) => self.response(response, desk),
             Message::Request(request) => ask_browser(request, desk),
@@ -232,7 +232,7 @@ impl Facade {
         }
         let browser_id = call.browser_id;
         let response = response.with_id(browser_id.clone());
-        desk.to_browser(listening::renamed_answer(response, &browser_id));
+        desk.send_browser(listening::renamed_answer(response, &browser_id));
         self.inputs.completed(&browser_id, desk);
     }
 

@@ -4,6 +4,7 @@
 //! Never relays a call.
 
 mod greeting;
+mod profile;
 
 use std::time::Duration;
 
@@ -16,13 +17,13 @@ use footbridge_shared::rpc::Message;
 use footbridge_shared::rpc::Notification;
 use footbridge_shared::rpc::Request;
 use footbridge_shared::rpc::Response;
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::calls::Calls;
 use crate::dialect::Greeting;
 pub(super) use greeting::of_discover;
 pub(super) use greeting::of_initialize;
+pub use profile::Profile;
 
 /// The session revisions: the one proposed, and the older ones accepted.
 pub(super) const LEGACY: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
@@ -34,44 +35,6 @@ pub(super) const MODERN: &str = "2026-07-28";
 const HEADER_MISMATCH: i64 = -32020;
 const MISSING_CAPABILITY: i64 = -32021;
 const UNSUPPORTED_VERSION: i64 = -32022;
-
-/// What is declared to the MCP server on the browser's behalf.
-#[derive(Clone, Debug)]
-pub struct Profile {
-    /// MCP client capabilities: a JSON object.
-    pub capabilities: Box<RawValue>,
-    /// The client's name and version: a JSON object.
-    pub client_info: Box<RawValue>,
-}
-
-impl Profile {
-    /// What a browser declares in the params of its own `initialize`.
-    pub(super) fn of_initialize(params: &str) -> Option<Self> {
-        let raw = |name| RawValue::from_string(params[rpc::member(params, name)?].to_owned()).ok();
-        Some(Self {
-            capabilities: raw("capabilities")?,
-            client_info: raw("clientInfo")?,
-        })
-    }
-
-    /// The members of `_meta` that make a request stand alone (MCP 2026-07-28, basic, `_meta`).
-    pub(super) fn meta(&self) -> [(&'static str, String); 3] {
-        [
-            (
-                "io.modelcontextprotocol/protocolVersion",
-                format!("\"{MODERN}\""),
-            ),
-            (
-                "io.modelcontextprotocol/clientCapabilities",
-                self.capabilities.get().to_owned(),
-            ),
-            (
-                "io.modelcontextprotocol/clientInfo",
-                self.client_info.get().to_owned(),
-            ),
-        ]
-    }
-}
 
 /// Which era a server is of: worth remembering for the next session with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,7 +57,7 @@ impl Relay {
         self.initialize = Some(params.to_owned());
     }
 
-    pub(super) fn from_browser(
+    pub(super) fn on_browser(
         &mut self,
         message: Message,
         greeting: Option<&Greeting>,
@@ -66,7 +66,7 @@ impl Relay {
         match message {
             Message::Request(request) => match greeting {
                 Some(greeting) if self.is_managed() && request.method() == "initialize" => {
-                    desk.to_browser(Response::result(
+                    desk.send_browser(Response::result(
                         request.id().clone(),
                         greeting.result.get(),
                     ));
@@ -77,13 +77,13 @@ impl Relay {
                 let is_ours =
                     self.is_managed() && notification.method() == "notifications/initialized";
                 if !is_ours && let Some(notification) = cancelled_upstream(notification, desk) {
-                    desk.to_upstream(notification);
+                    desk.send_upstream(notification);
                 }
             }
             // An answer nobody waits for (answered already, withdrawn, never asked) would confuse the server.
             Message::Response(response) => {
                 if response.id().is_some_and(|id| desk.asked.close(id)) {
-                    desk.to_upstream(response);
+                    desk.send_upstream(response);
                 }
             }
         }
@@ -93,7 +93,7 @@ impl Relay {
         match desk.calls.open(&request, false, desk.now) {
             Ok(id) => {
                 self.remember(&request, &id);
-                desk.to_upstream(request.with_id(id));
+                desk.send_upstream(request.with_id(id));
             }
             Err(refused) => {
                 desk.refuse(request.id().clone(), &refused.fault(desk.calls.capacity()))
@@ -142,17 +142,17 @@ impl Relay {
             .map(|params| ("resources/subscribe", params));
         for (method, params) in level.chain(subscribed) {
             let id = desk.calls.next_id();
-            desk.to_upstream(Request::new(id, method, Some(params)));
+            desk.send_upstream(Request::new(id, method, Some(params)));
         }
     }
 
-    pub(super) fn from_upstream(&self, message: Message, desk: &mut Desk<'_>) {
+    pub(super) fn on_upstream(&self, message: Message, desk: &mut Desk<'_>) {
         match message {
             Message::Response(response) => answered(response, desk),
             Message::Request(request) => {
                 // The bridge is always there to answer a ping; a page may be busy or know no ping at all.
                 if request.method() == "ping" && self.is_managed() {
-                    return desk.to_upstream(Response::result(request.id().clone(), "{}"));
+                    return desk.send_upstream(Response::result(request.id().clone(), "{}"));
                 }
                 ask_browser(request, desk);
             }
@@ -176,14 +176,14 @@ impl Relay {
 pub(super) fn answered(response: Response, desk: &mut Desk<'_>) {
     if let Some(call) = response.id().and_then(|id| desk.calls.close(id)) {
         let response = response.with_id(call.browser_id.clone());
-        desk.to_browser(listening::renamed_answer(response, &call.browser_id));
+        desk.send_browser(listening::renamed_answer(response, &call.browser_id));
     }
 }
 
 /// Hands a request of the server to the browser.
 pub(super) fn ask_browser(request: Request, desk: &mut Desk<'_>) {
     desk.asked.open(request.id().clone(), desk.now);
-    desk.to_browser(request);
+    desk.send_browser(request);
 }
 
 /// Hands a notification to the browser, and notes what it means for calls.
@@ -197,7 +197,7 @@ pub(super) fn tell_browser(notification: Notification, desk: &mut Desk<'_>) {
         }
         _ => {}
     }
-    desk.to_browser(notification);
+    desk.send_browser(notification);
 }
 
 /// Rewrites the id in a cancellation to the one the MCP server knows; `None` when the call is over.

@@ -165,7 +165,7 @@ impl Bridge {
             && let Some(id) = refusal.id()
         {
             let result = Facade::initialize_result(&greeting, relay.initialize_params());
-            desk.to_browser(Response::result(id.clone(), &result));
+            desk.send_browser(Response::result(id.clone(), &result));
         }
         match greeting.era {
             Era::Legacy => {
@@ -222,8 +222,13 @@ impl Bridge {
         }
     }
 
-    pub(super) fn on_reconnected(&mut self, fault: Fault, now: Instant, effects: &mut Vec<Effect>) {
-        for answer in self.calls.fail_all(&fault, Session::GoesOn) {
+    pub(super) fn on_reconnected(
+        &mut self,
+        fault: &Fault,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        for answer in self.calls.fail_all(fault, Session::GoesOn) {
             effects.push(Effect::ToBrowser(Outbound::Message(answer.into())));
         }
         match &mut self.phase {

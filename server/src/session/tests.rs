@@ -1,9 +1,14 @@
 //! The loop against a browser and an MCP server that are played by the test, on a clock that can be moved.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicUsize;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
+use footbridge_shared::params::ServerParams;
 use footbridge_shared::params::StdioParams;
 use futures_util::Sink;
 use futures_util::Stream;
@@ -15,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::PollSender;
 
 use super::*;
+use crate::bridge::Profile;
 use crate::policy::approved_for_tests;
 
 /// The bridge's end of a socket made of two queues.

@@ -205,12 +205,12 @@ fn tls_reason(cause: &(dyn Error + 'static)) -> Option<String> {
         inner = wrapped;
     }
     let inner = inner.downcast_ref::<rustls::Error>()?;
-    Some(match inner {
-        rustls::Error::InvalidCertificate(error) => {
-            format!("its certificate is not accepted ({error})")
-        }
-        rustls::Error::InvalidMessage(_) => "what answers does not speak TLS".to_owned(),
-        other => other.to_string(),
+    Some(if let rustls::Error::InvalidCertificate(error) = inner {
+        format!("its certificate is not accepted ({error})")
+    } else if matches!(inner, rustls::Error::InvalidMessage(_)) {
+        "what answers does not speak TLS".to_owned()
+    } else {
+        inner.to_string()
     })
 }
 

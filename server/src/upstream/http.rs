@@ -122,7 +122,7 @@ struct Carrier {
 enum End {
     Stopped,
     /// The server speaks HTTP+SSE; this is the request it has not seen yet.
-    OlderServer(sse::Opened, Request),
+    OlderServer(Box<sse::Opened>, Request),
 }
 
 impl Carrier {
@@ -142,7 +142,7 @@ impl Carrier {
                 drop(self);
                 sse::carry(
                     remote,
-                    opened,
+                    *opened,
                     Some(request.into()),
                     from_bridge,
                     to_bridge,
@@ -201,7 +201,7 @@ impl Carrier {
                     self.shared.send(FromUpstream::Failed { id, fault }).await;
                     return None;
                 };
-                Some(End::OlderServer(opened, request))
+                Some(End::OlderServer(Box::new(opened), request))
             }
         }
     }

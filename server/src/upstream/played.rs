@@ -104,7 +104,7 @@ pub(super) struct Played {
     pub(super) url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
     /// One item for each client that left a stream which would have stayed open.
-    pub(super) left: mpsc::UnboundedReceiver<Asked>,
+    pub(super) left: mpsc::Receiver<Asked>,
     _tasks: JoinSet<()>,
 }
 
@@ -113,7 +113,7 @@ impl Played {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp?key=s3cret", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let (leaving, left) = mpsc::unbounded_channel();
+        let (leaving, left) = mpsc::channel(64);
         let (answer, kept) = (Arc::new(answer), Arc::clone(&asked));
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
@@ -162,7 +162,7 @@ async fn serve(
     stream: TcpStream,
     answer: &(impl Fn(&Asked) -> Reply + Send + Sync),
     kept: &Mutex<Vec<Asked>>,
-    leaving: &mpsc::UnboundedSender<Asked>,
+    leaving: &mpsc::Sender<Asked>,
 ) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = String::new();
@@ -215,7 +215,7 @@ async fn serve(
     stream.flush().await?;
     if reply.then == Then::Stay {
         let _ = stream.read(&mut [0; 1]).await;
-        let _ = leaving.send(asked);
+        let _ = leaving.send(asked).await;
     }
     Ok(())
 }

@@ -93,7 +93,10 @@ async fn next_message(upstream: &mut Upstream) -> Message {
         match next(upstream).await {
             FromUpstream::Message(message) => return message,
             FromUpstream::Stderr(_) => {}
-            item => panic!("{item:?}"),
+            item @ (FromUpstream::Failed { .. }
+            | FromUpstream::Forgotten(_)
+            | FromUpstream::Reconnected(_)
+            | FromUpstream::Gone(_)) => panic!("{item:?}"),
         }
     }
 }
@@ -112,7 +115,9 @@ async fn all(upstream: &mut Upstream) -> (Vec<Message>, Vec<String>, Fault) {
                 assert!(rest.is_none(), "{rest:?} came after `Gone`");
                 return (messages, lines, fault);
             }
-            item => panic!("a process never says {item:?}"),
+            item @ (FromUpstream::Failed { .. }
+            | FromUpstream::Forgotten(_)
+            | FromUpstream::Reconnected(_)) => panic!("a process never says {item:?}"),
         }
     }
 }

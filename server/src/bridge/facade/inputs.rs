@@ -194,7 +194,7 @@ impl Inputs {
         }
         self.asked.insert(id.clone(), browser_id.clone());
         desk.asked.open(id.clone(), desk.now);
-        desk.to_browser(Request::new(id.clone(), &wanted.method, params.as_deref()));
+        desk.send_browser(Request::new(id.clone(), &wanted.method, params.as_deref()));
         Entry {
             key,
             id,
@@ -220,7 +220,7 @@ impl Inputs {
             Err(error) => {
                 let answer = Response::error(browser_id.clone(), error);
                 desk.calls.unpark(&browser_id);
-                desk.to_browser(answer);
+                desk.send_browser(answer);
                 self.forget(&browser_id, desk);
                 return None;
             }
@@ -261,7 +261,7 @@ impl Inputs {
     pub(super) fn completed(&mut self, browser_id: &Id, desk: &mut Desk<'_>) {
         for id in self.named.remove(browser_id).unwrap_or_default() {
             let params = format!(r#"{{"elicitationId":{id}}}"#);
-            desk.to_browser(Notification::new(
+            desk.send_browser(Notification::new(
                 "notifications/elicitation/complete",
                 Some(&params),
             ));
@@ -281,7 +281,7 @@ impl Inputs {
         {
             self.asked.remove(&entry.id);
             if desk.asked.close(&entry.id) {
-                desk.to_browser(Desk::cancellation(&entry.id, "the call is over"));
+                desk.send_browser(Desk::cancellation(&entry.id, "the call is over"));
             }
         }
     }

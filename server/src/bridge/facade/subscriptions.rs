@@ -23,7 +23,7 @@ use crate::bridge::relay::request_id;
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 
-/// The pause before a stream that broke is opened again; then twice as long each time.
+/// The pause before a stream that broke is opened again; then twice as long each time, up to half a minute.
 const PAUSE: Duration = Duration::from_secs(1);
 const DOUBLINGS: u32 = 5;
 
@@ -126,7 +126,7 @@ impl Subscriptions {
             return None;
         };
         if let Some(error) = self.unavailable.as_deref().filter(|_| adds) {
-            desk.to_browser(Response::error(browser_id, error));
+            desk.send_browser(Response::error(browser_id, error));
             return None;
         }
         if adds && self.wanted.len() + self.waiting.len() >= self.max_wanted {
@@ -169,7 +169,7 @@ impl Subscriptions {
         }
         if self.wanted.is_empty() && self.lists.is_empty() {
             if let Some(current) = self.current.take() {
-                desk.to_upstream(Desk::cancellation(&current.id, "nothing is subscribed to"));
+                desk.send_upstream(Desk::cancellation(&current.id, "nothing is subscribed to"));
             }
             accept(changes, desk);
             return None;
@@ -245,9 +245,7 @@ impl Subscriptions {
         notification: &Notification,
         desk: &mut Desk<'_>,
     ) -> Option<Request> {
-        let Some(mut stream) = self.next.take() else {
-            return None;
-        };
+        let mut stream = self.next.take()?;
         let accepted = accepted_uris(notification);
         for change in std::mem::take(&mut stream.changes) {
             if change.adds && !accepted.contains(&change.uri) {
@@ -264,7 +262,7 @@ impl Subscriptions {
         }
         self.n_failed = 0;
         if let Some(old) = self.current.replace(stream) {
-            desk.to_upstream(Desk::cancellation(&old.id, "replaced"));
+            desk.send_upstream(Desk::cancellation(&old.id, "replaced"));
         }
         if std::mem::take(&mut self.has_gap) {
             self.tell_what_may_have_changed(desk);
@@ -278,11 +276,11 @@ impl Subscriptions {
 
     fn tell_what_may_have_changed(&self, desk: &mut Desk<'_>) {
         for index in &self.lists {
-            desk.to_browser(Notification::new(LISTS[*index].2, None));
+            desk.send_browser(Notification::new(LISTS[*index].2, None));
         }
         for uri in &self.wanted {
             let params = format!(r#"{{"uri":{uri}}}"#);
-            desk.to_browser(Notification::new(
+            desk.send_browser(Notification::new(
                 "notifications/resources/updated",
                 Some(&params),
             ));
@@ -324,9 +322,9 @@ impl Subscriptions {
         for change in stream.changes {
             if change.adds {
                 self.wanted.remove(&change.uri);
-                desk.to_browser(Response::error(change.browser_id, &error));
+                desk.send_browser(Response::error(change.browser_id, &error));
             } else {
-                desk.to_browser(Response::result(change.browser_id, "{}"));
+                desk.send_browser(Response::result(change.browser_id, "{}"));
             }
         }
         if rpc::member(&error, "code")
@@ -370,7 +368,7 @@ impl Subscriptions {
 
 fn accept(changes: Vec<Change>, desk: &mut Desk<'_>) {
     for change in changes {
-        desk.to_browser(Response::result(change.browser_id, "{}"));
+        desk.send_browser(Response::result(change.browser_id, "{}"));
     }
 }
 

@@ -50,17 +50,20 @@ async fn hear(upstream: &mut Upstream) -> FromUpstream {
 }
 
 async fn hear_message(upstream: &mut Upstream) -> String {
-    match hear(upstream).await {
-        FromUpstream::Message(message) => message.into_text(),
-        other => panic!("{other:?}"),
-    }
+    let item = hear(upstream).await;
+    let FromUpstream::Message(message) = item else {
+        panic!("{item:?}");
+    };
+    message.into_text()
 }
 
 async fn hear_failure(upstream: &mut Upstream) -> Fault {
-    match hear(upstream).await {
-        FromUpstream::Failed { id, fault } if id == Id::number(7) => fault,
-        other => panic!("{other:?}"),
-    }
+    let item = hear(upstream).await;
+    let FromUpstream::Failed { id, fault } = item else {
+        panic!("{item:?}");
+    };
+    assert_eq!(id, Id::number(7));
+    fault
 }
 
 /// Greets the server as the bridge does.

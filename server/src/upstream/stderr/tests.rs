@@ -30,10 +30,10 @@ async fn read(
         .await;
     let mut shown = Vec::new();
     while let Some(item) = receiver.recv().await {
-        match item {
-            FromUpstream::Stderr(line) => shown.push(line),
-            item => panic!("{item:?}"),
-        }
+        let FromUpstream::Stderr(line) = item else {
+            panic!("{item:?}");
+        };
+        shown.push(line);
     }
     (shown, remains)
 }
