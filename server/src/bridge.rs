@@ -3,8 +3,8 @@
 //! Owns the phase of a session, the ids of calls in both directions and their deadlines.
 //! Never touches a socket, a clock or a task: time comes in as an argument.
 //!
-//! In reading order: [`handshake`] (which era is the server of?), then one of [`relay`] (the session revisions) and
-//! [`facade`] (the stateless one), both of which work on a [`desk`]; [`turns`] leads from one to the next.
+//! In reading order: `handshake` (which era is the server of?), then one of `relay` (the session revisions) and
+//! `facade` (the stateless one), both of which work on a `desk`; `turns` leads from one to the next.
 
 mod calls;
 mod desk;

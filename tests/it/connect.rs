@@ -203,7 +203,7 @@ async fn a_caller_without_the_token_is_refused_with_401_and_told_how() {
     let bridge = Bridge::start().await;
     for token in [None, Some("wrong")] {
         let url = format!("http://{}/api/mcp/ws/connect", bridge.address());
-        let mut request = reqwest::Client::new()
+        let mut request = footbridge_tests::http()
             .post(url)
             .json(&json!({ "server_params": servers::demo() }));
         if let Some(token) = token {
@@ -492,7 +492,7 @@ async fn the_catalogue_is_listed_without_commands_or_secrets() {
 #[tokio::test]
 async fn health_needs_no_token_and_the_catalogue_and_status_do() {
     let bridge = Bridge::start().await;
-    let client = reqwest::Client::new();
+    let client = footbridge_tests::http();
     for (path, expected) in [
         ("/health/live", 200),
         ("/health/ready", 200),

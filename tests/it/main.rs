@@ -8,6 +8,8 @@ mod demo;
 mod docs;
 /// What happens at a limit.
 mod limits;
+/// Nasty payloads over every transport.
+mod lossless;
 /// Programs of other people and other languages against the bridge: SDK clients, the quickstart, the README.
 mod programs;
 /// Messages through the bridge, to the byte.

@@ -196,7 +196,7 @@ async fn a_session_id_that_is_in_use_or_has_other_characters_is_refused() {
 async fn another_host_or_origin_is_refused_on_every_kind_of_route() {
     let bridge = Bridge::start().await;
     let port = bridge.address().port();
-    let client = reqwest::Client::builder()
+    let client = footbridge_tests::http_builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .expect("a client");
@@ -345,7 +345,7 @@ async fn a_page_of_an_allowed_origin_may_ask_and_open_and_no_other() {
     const PAGE: &str = "https://app.example";
     let bridge = Bridge::with(&["--token", TOKEN, "--allow-origin", PAGE], Some(TOKEN)).await;
 
-    let preflight = reqwest::Client::new()
+    let preflight = footbridge_tests::http()
         .request(
             Method::OPTIONS,
             format!("http://{}/api/mcp/ws/connect", bridge.address()),
@@ -387,7 +387,7 @@ async fn a_page_of_an_allowed_origin_may_ask_and_open_and_no_other() {
     assert_eq!(page.frame().await["type"], "initialized");
 
     // It can read why it was refused.
-    let refused = reqwest::Client::new()
+    let refused = footbridge_tests::http()
         .get(format!("http://{}/api/mcp/servers", bridge.address()))
         .header("origin", PAGE)
         .bearer_auth("wrong")

@@ -121,7 +121,7 @@ impl Bridge {
             token,
             log,
             _readers: readers,
-            http: reqwest::Client::new(),
+            http: crate::http(),
         }
     }
 

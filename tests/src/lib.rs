@@ -4,6 +4,7 @@
 //! Every bridge listens on a free port and is stopped, with everything it started, when the test is over.
 
 mod bridge;
+mod echo;
 pub mod fixtures;
 mod page;
 mod processes;
@@ -17,6 +18,8 @@ use std::time::Duration;
 pub use bridge::Bridge;
 pub use bridge::TOKEN;
 pub use bridge::binary;
+pub use echo::Echo;
+pub use echo::Speech;
 pub use page::Page;
 pub use page::Refused;
 pub use processes::alive;
@@ -30,6 +33,18 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// The repository's root.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// An HTTP client.
+pub fn http() -> reqwest::Client {
+    http_builder().build().expect("an HTTP client")
+}
+
+/// An HTTP client, to be set up further.
+pub fn http_builder() -> reqwest::ClientBuilder {
+    // Built together with the bridge, the client has TLS and wants to know whose; a second time it is known already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
 }
 
 /// Waits for a future, at most [`DEADLINE`].
