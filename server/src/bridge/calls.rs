@@ -41,6 +41,8 @@ pub(super) struct Call {
     pub(super) request: Option<Box<Request>>,
     /// How often the server has asked for further input.
     pub(super) rounds: usize,
+    /// It stays open as long as the browser wants it to: a `subscriptions/listen`.
+    is_endless: bool,
     /// It has been sent a second time, because the server had forgotten the session.
     pub(super) is_resent: bool,
     sent: Instant,
@@ -126,6 +128,7 @@ impl Calls {
             upstream_id: self.next,
             request: keep.then(|| Box::new(request.clone())),
             rounds: 0,
+            is_endless: request.method() == "subscriptions/listen",
             is_resent: false,
             sent: now,
         };
@@ -193,8 +196,12 @@ impl Calls {
         self.last_progress = Some(now);
     }
 
+    fn oldest(&self) -> Option<&Call> {
+        self.open.values().find(|call| !call.is_endless)
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let oldest = self.open.values().next()?;
+        let oldest = self.oldest()?;
         let last_sign = self
             .last_progress
             .map_or(oldest.sent, |progress| progress.max(oldest.sent));
@@ -206,7 +213,8 @@ impl Calls {
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<Call> {
         let mut due = Vec::new();
         while self.deadline().is_some_and(|deadline| deadline <= now) {
-            let Some((_, call)) = self.open.pop_first() else {
+            let key = self.oldest().map(|call| call.upstream_id);
+            let Some(call) = key.and_then(|key| self.open.remove(&key)) else {
                 break;
             };
             self.by_browser_id.remove(&call.browser_id);

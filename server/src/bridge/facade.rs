@@ -6,6 +6,7 @@
 
 mod inputs;
 mod subscriptions;
+mod uris;
 
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::Session;
@@ -133,6 +134,9 @@ impl Facade {
                 self.send(request, desk);
             }
             method => {
+                if method == "tools/call" {
+                    self.subscriptions.tool_called();
+                }
                 let keep = MAY_ASK.contains(&method);
                 match desk.calls.open(&request, keep, desk.now) {
                     Ok(upstream_id) => self.send(Some(request.with_id(upstream_id)), desk),

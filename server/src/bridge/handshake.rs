@@ -24,6 +24,8 @@ use crate::dialect::Greeting;
 pub(super) use greeting::of_discover;
 pub(super) use greeting::of_initialize;
 pub use profile::Profile;
+use profile::code;
+use profile::offers_modern;
 
 /// The session revisions: the one proposed, and the older ones accepted.
 pub(super) const LEGACY: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
@@ -375,19 +377,6 @@ pub(super) fn is_era(code: FaultCode) -> bool {
         code,
         FaultCode::UpstreamNotFound | FaultCode::UpstreamRejected | FaultCode::UpstreamNotMcp
     )
-}
-
-fn code(error: &str) -> Option<i64> {
-    error[rpc::member(error, "code")?].parse().ok()
-}
-
-/// Whether a server that does not support the version asked for supports it after all, or one we know besides.
-fn offers_modern(error: &str) -> bool {
-    let supported = || {
-        let data = &error[rpc::member(error, "data")?];
-        serde_json::from_str::<Vec<String>>(&data[rpc::member(data, "supported")?]).ok()
-    };
-    supported().is_some_and(|versions| versions.iter().any(|version| version == MODERN))
 }
 
 fn refused(error: &str) -> Fault {

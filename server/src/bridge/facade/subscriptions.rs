@@ -13,10 +13,11 @@ use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Notification;
 use footbridge_shared::rpc::Request;
 use footbridge_shared::rpc::Response;
-use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::Bounds;
+use super::uris::accepted;
+use super::uris::canonical;
 use crate::bridge::desk::Desk;
 use crate::bridge::listening;
 use crate::bridge::relay::request_id;
@@ -111,6 +112,11 @@ impl Subscriptions {
             .into_iter()
             .flatten()
             .any(|stream| stream.id == *id)
+    }
+
+    /// A tool is called: what it changes before the first stream is acknowledged would go unheard.
+    pub(super) fn tool_called(&mut self) {
+        self.has_gap |= self.current.is_none() && self.next.is_some();
     }
 
     /// `resources/subscribe` or `resources/unsubscribe`.
@@ -246,7 +252,7 @@ impl Subscriptions {
         desk: &mut Desk<'_>,
     ) -> Option<Request> {
         let mut stream = self.next.take()?;
-        let accepted = accepted_uris(notification);
+        let accepted = accepted(notification);
         for change in std::mem::take(&mut stream.changes) {
             if change.adds && !accepted.contains(&change.uri) {
                 self.wanted.remove(&change.uri);
@@ -370,33 +376,4 @@ fn accept(changes: Vec<Change>, desk: &mut Desk<'_>) {
     for change in changes {
         desk.send_browser(Response::result(change.browser_id, "{}"));
     }
-}
-
-/// The URIs that a server has agreed to, as JSON text.
-fn accepted_uris(notification: &Notification) -> BTreeSet<String> {
-    #[derive(Deserialize)]
-    struct Acknowledged {
-        notifications: Filter,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Filter {
-        #[serde(default)]
-        resource_subscriptions: Vec<Box<serde_json::value::RawValue>>,
-    }
-    let acknowledged = notification
-        .params()
-        .and_then(|params| serde_json::from_str::<Acknowledged>(params).ok());
-    let uris = acknowledged.map(|acknowledged| acknowledged.notifications.resource_subscriptions);
-    uris.unwrap_or_default()
-        .iter()
-        .filter_map(|uri| canonical(uri.get()))
-        .collect()
-}
-
-/// A JSON string in the one spelling that can be compared.
-fn canonical(json: &str) -> Option<String> {
-    serde_json::from_str::<String>(json)
-        .ok()
-        .map(|text| rpc::quoted(&text))
 }

@@ -1,4 +1,4 @@
-//! What is declared to a server, in the words of either era.
+//! What is declared to a server, and what it says when it does not like that.
 
 use footbridge_shared::rpc;
 use serde_json::value::RawValue;
@@ -41,4 +41,18 @@ impl Profile {
             ),
         ]
     }
+}
+
+/// The code of a JSON-RPC error.
+pub(super) fn code(error: &str) -> Option<i64> {
+    error[rpc::member(error, "code")?].parse().ok()
+}
+
+/// Whether a server that does not support the version asked for supports it after all, or one we know besides.
+pub(super) fn offers_modern(error: &str) -> bool {
+    let supported = || {
+        let data = &error[rpc::member(error, "data")?];
+        serde_json::from_str::<Vec<String>>(&data[rpc::member(data, "supported")?]).ok()
+    };
+    supported().is_some_and(|versions| versions.iter().any(|version| version == MODERN))
 }

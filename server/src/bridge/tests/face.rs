@@ -218,6 +218,27 @@ fn changes_are_listened_for_and_a_subscription_makes_a_new_stream_before_the_old
 }
 
 #[test]
+fn what_a_tool_may_change_before_the_first_stream_is_heard_is_told() {
+    facing(
+        LISTS,
+        &format!(
+            "{}\n{}",
+            r#"browser {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}"#,
+            of(
+                2,
+                "subscriptions/acknowledged",
+                r#""notifications":{"toolsListChanged":true},"#
+            )
+        ),
+        &format!(
+            "{LISTEN}\n{}\n{}",
+            r#"upstream {"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"_meta":{$M}}}"#,
+            r#"browser {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#
+        ),
+    );
+}
+
+#[test]
 fn a_stream_that_ends_is_opened_again_and_what_may_have_been_missed_is_told() {
     let acknowledged = |id| {
         of(
