@@ -6,6 +6,8 @@ mod connect;
 mod demo;
 /// The documents say what the code does.
 mod docs;
+/// Remote MCP servers that cannot be used.
+mod failures;
 /// What happens at a limit.
 mod limits;
 /// Nasty payloads over every transport.
