@@ -16,6 +16,7 @@ use subtle::ConstantTimeEq;
 
 use crate::config::Auth;
 use crate::config::Config;
+use crate::principal::Principal;
 
 /// The subprotocol by which a WebSocket client that can set no header brings the token.
 const BEARER_SUBPROTOCOL: &str = "bearer.";
@@ -38,7 +39,7 @@ pub struct Admission {
     /// Whether the page is of another origin than the bridge's own, and so needs CORS headers.
     pub needs_cors: bool,
     /// Who brought a valid credential; `None` when there was none. A wrong one does not get this far.
-    pub principal: Option<&'static str>,
+    pub principal: Option<Principal>,
 }
 
 impl Gate {
@@ -191,16 +192,16 @@ impl Gate {
     }
 
     /// Who brings a credential. A wrong credential is refused even where none is needed.
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Option<&'static str>, Fault> {
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Principal>, Fault> {
         let Some(expected) = &self.token else {
-            return Ok(Some("anyone"));
+            return Ok(Some(Principal::anyone()));
         };
         let Some(given) = credential(headers)? else {
             return Ok(None);
         };
         let digest: [u8; 32] = Sha256::digest(given).into();
         if bool::from(digest.ct_eq(expected)) {
-            Ok(Some("token"))
+            Ok(Some(Principal::token()))
         } else {
             Err(unauthorized("The token is wrong."))
         }
@@ -212,8 +213,9 @@ impl Admission {
     ///
     /// # Errors
     /// [`FaultCode::Unauthorized`] when the request brought no credential.
-    pub fn principal(&self) -> Result<&'static str, Fault> {
+    pub fn principal(&self) -> Result<&Principal, Fault> {
         self.principal
+            .as_ref()
             .ok_or_else(|| unauthorized("This route needs the bridge's token."))
     }
 }

@@ -12,6 +12,7 @@
 //! Dialects translate, the bridge decides, the session waits, upstreams carry.
 
 pub mod accept;
+pub mod audit;
 pub mod bridge;
 pub mod catalogue;
 pub mod config;
@@ -20,8 +21,10 @@ pub mod dialect;
 pub mod egress;
 pub mod gate;
 pub mod http;
+pub mod meters;
 pub mod open;
 pub mod policy;
+pub mod principal;
 pub mod serve;
 pub mod session;
 pub mod sessions;

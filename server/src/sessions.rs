@@ -25,6 +25,7 @@ use tracing::info_span;
 use tracing::warn;
 
 use crate::config::Limits;
+use crate::principal::Principal;
 use crate::session;
 use crate::session::Browser;
 use crate::session::Opening;
@@ -173,12 +174,12 @@ impl Sessions {
     }
 
     /// How a session is; `None` when it is not there or is somebody else's. A read changes nothing.
-    pub fn status(&self, id: &str, principal: &str) -> Option<StatusResponse> {
+    pub fn status(&self, id: &str, principal: &Principal) -> Option<StatusResponse> {
         let live = lock(&self.live);
         let entry = live
             .by_id
             .get(id)
-            .filter(|entry| *entry.opening.principal == *principal)?;
+            .filter(|entry| entry.opening.principal == *principal)?;
         let snapshot = entry.snapshot.borrow().clone();
         let greeting = snapshot.greeting.as_deref();
         Some(StatusResponse {
@@ -208,12 +209,12 @@ impl Sessions {
     }
 
     /// Ends a session; false when it is not there or is somebody else's.
-    pub fn end(&self, id: &str, principal: &str) -> bool {
+    pub fn end(&self, id: &str, principal: &Principal) -> bool {
         let live = lock(&self.live);
         let Some(entry) = live
             .by_id
             .get(id)
-            .filter(|entry| *entry.opening.principal == *principal)
+            .filter(|entry| entry.opening.principal == *principal)
         else {
             return false;
         };

@@ -30,6 +30,7 @@ use sha2::Sha256;
 use crate::bridge::Profile;
 use crate::config::Limits;
 use crate::config::ParamsInUrl;
+use crate::principal::Principal;
 
 /// First byte of every ticket: the version of its layout.
 const VERSION: u8 = 1;
@@ -59,7 +60,7 @@ impl std::fmt::Debug for Key {
 #[derive(Clone, Debug)]
 pub struct Grant {
     /// Who asked for it.
-    pub principal: String,
+    pub principal: Principal,
     /// The page's origin; empty for a caller that is not a page.
     pub origin: String,
     /// What to reach.
@@ -141,7 +142,7 @@ impl Tickets {
         let contents = Contents {
             expires: expires.timestamp_millis(),
             unique,
-            principal: grant.principal.clone(),
+            principal: grant.principal.as_str().to_owned(),
             origin: grant.origin.clone(),
             capabilities: grant.profile.capabilities.clone(),
             client_info: grant.profile.client_info.clone(),
@@ -232,7 +233,7 @@ impl Tickets {
         let params = grant_params(&contents, visible)?;
         self.use_up(&contents.unique, now)?;
         Ok(Grant {
-            principal: contents.principal,
+            principal: Principal::from_name(&contents.principal),
             origin: contents.origin,
             params,
             profile: Profile {

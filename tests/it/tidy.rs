@@ -7,8 +7,16 @@ use footbridge_tests::root;
 
 /// The server's modules, lowest first: a module may name only modules of earlier lines, and its own children.
 const LAYERS: &[&[&str]] = &[
-    &["catalogue", "demo", "egress", "open", "supervise"],
-    &["config"],
+    &[
+        "catalogue",
+        "demo",
+        "egress",
+        "meters",
+        "open",
+        "principal",
+        "supervise",
+    ],
+    &["audit", "config"],
     &["accept", "dialect", "policy"],
     &["bridge", "gate", "upstream"],
     &["session", "tickets"],

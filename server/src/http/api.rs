@@ -28,6 +28,7 @@ use crate::http::admission;
 use crate::http::json;
 use crate::http::refuse;
 use crate::http::respond;
+use crate::principal::Principal;
 use crate::tickets::Grant;
 
 /// What is declared to MCP servers for a browser that does not say (the wire contract, 1).
@@ -54,7 +55,7 @@ async fn try_connect(request: &Request, body: Body, app: &App) -> Result<Connect
     let now = Utc::now();
     let session_id = session_id(app.node);
     let grant = Grant {
-        principal: principal.to_owned(),
+        principal: principal.clone(),
         origin: admission.origin.clone(),
         params,
         profile: read_profile(&body)?,
@@ -217,7 +218,7 @@ fn percent_encode(base64: &str) -> String {
 }
 
 /// Who calls; a route that asks needs a credential.
-fn principal(request: &Request) -> Result<&'static str, Fault> {
+fn principal(request: &Request) -> Result<&Principal, Fault> {
     admission(request)?.principal()
 }
 

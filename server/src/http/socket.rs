@@ -162,7 +162,7 @@ fn authorize(
             let principal = admission
                 .principal()
                 .map_err(Denied::BeforeUpgrade)?
-                .to_owned();
+                .clone();
             let params = plain_params(&params).map_err(Denied::OnSocket)?;
             check_session_id(session_id).map_err(Denied::OnSocket)?;
             Grant {
@@ -182,7 +182,8 @@ fn authorize(
     // A ticket is bound to who asked for it; another credential on the same request must be the same person's.
     if admission
         .principal
-        .is_some_and(|principal| principal != grant.principal)
+        .as_ref()
+        .is_some_and(|principal| *principal != grant.principal)
     {
         return Err(Denied::OnSocket(Fault::new(
             FaultCode::TicketInvalid,
@@ -195,7 +196,7 @@ fn authorize(
         .map_err(Denied::OnSocket)?;
     Ok(Ok(Opening {
         id: session_id.to_owned(),
-        principal: grant.principal.into(),
+        principal: grant.principal,
         approved,
         dialect,
         profile: grant.profile,

@@ -18,6 +18,7 @@ use crate::bridge::Profile;
 use crate::dialect::DialectName;
 use crate::dialect::Greeting;
 use crate::policy::Approved;
+use crate::principal::Principal;
 
 /// What a session is opened with.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub struct Opening {
     /// Its id.
     pub id: String,
     /// Who opened it; nobody else may see or end it.
-    pub principal: Arc<str>,
+    pub principal: Principal,
     /// Which MCP server to reach.
     pub approved: Approved,
     /// Which words the browser speaks.

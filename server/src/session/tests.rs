@@ -77,7 +77,7 @@ fn opening(dialect: DialectName) -> Opening {
     });
     Opening {
         id: "sid".to_owned(),
-        principal: "token".into(),
+        principal: crate::principal::Principal::token(),
         approved: approved_for_tests(params, "server"),
         dialect,
         profile: Profile {

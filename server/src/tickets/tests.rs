@@ -10,7 +10,7 @@ const SECRET: &str = "s3cret-value";
 fn grant() -> Grant {
     let params = json!({ "type": "StdioServerParams", "command": "c", "args": ["a"], "env": { "KEY": SECRET } });
     Grant {
-        principal: "token".to_owned(),
+        principal: Principal::token(),
         origin: "http://a".to_owned(),
         params: ServerParams::from_json(&params, "p").unwrap(),
         profile: Profile {
@@ -45,7 +45,7 @@ fn a_ticket_opens_its_session_once_with_its_secrets() {
         .unwrap();
     assert_eq!(
         (redeemed.params, redeemed.principal),
-        (grant().params, "token".to_owned())
+        (grant().params, Principal::token())
     );
     let again = tickets
         .redeem("id", &visible, &ticket, "http://a", now)

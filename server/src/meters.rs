@@ -1,0 +1,9 @@
+//! What is counted for operators, by the names that dashboards know.
+//!
+//! Owns the names of the metrics and of their labels. Never takes a label that a caller could choose: every one is
+//! of a small fixed set.
+
+/// Counts that a limit was reached; `limit` is its key in the table `[limits]`.
+pub fn reached(limit: &'static str) {
+    metrics::counter!("footbridge_limit_reached_total", "limit" => limit).increment(1);
+}
