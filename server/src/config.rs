@@ -3,11 +3,12 @@
 //! Owns the defaults and the only reading of flags, environment and files; the rest of the server gets values.
 //! Never consulted while running: constructors take what they need.
 //!
-//! In reading order: [`settings`] (what people may say, and where), [`startup`] (the rules that make a [`Config`] of
-//! it), then their parts: [`address`], [`token`], [`upstreams`], [`limits`], [`error`].
+//! In reading order: [`settings`] (what people may say, and where), `file` (one of those places), [`startup`] (the
+//! rules that make a [`Config`] of it), then their parts: [`address`], [`token`], [`upstreams`], [`limits`], [`error`].
 
 pub mod address;
 pub mod error;
+mod file;
 pub mod limits;
 pub mod settings;
 pub mod startup;
