@@ -49,10 +49,23 @@ pub struct Config {
     pub allow_headers: Vec<String>,
     /// How server params travel in the socket's URL.
     pub params_in_url: ParamsInUrl,
+    /// Where the audit log goes, when one is kept.
+    pub audit: Option<AuditLog>,
     /// This binary: it supervises the children (`footbridge supervise`) and is the `demo` server.
     pub program: PathBuf,
     /// Every bound.
     pub limits: Limits,
+}
+
+/// Where the audit log goes, and what it promises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLog {
+    /// The file; `-` is standard error.
+    pub path: PathBuf,
+    /// Whether no session may begin while it cannot be written.
+    pub required: bool,
+    /// Whether each record is on the disk before the next is written.
+    pub sync: bool,
 }
 
 /// Who may use the bridge.
@@ -152,6 +165,10 @@ pub struct Limits {
     pub stop_term_wait: Duration,
     /// How long a shutdown waits for sessions to end.
     pub drain_timeout: Duration,
+    /// Records of the audit log that wait to be written; further ones are lost, and how many is recorded.
+    pub audit_queue: usize,
+    /// Refused requests that the audit log records each second; of further ones it records how many.
+    pub audit_refusals: usize,
 }
 
 impl Default for Limits {
@@ -189,6 +206,8 @@ impl Default for Limits {
             stop_stdin_wait: Duration::from_secs(2),
             stop_term_wait: Duration::from_secs(3),
             drain_timeout: Duration::from_secs(10),
+            audit_queue: 4096,
+            audit_refusals: 20,
         }
     }
 }

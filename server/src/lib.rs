@@ -21,6 +21,7 @@ pub mod dialect;
 pub mod egress;
 pub mod gate;
 pub mod http;
+pub mod logs;
 pub mod meters;
 pub mod open;
 pub mod policy;

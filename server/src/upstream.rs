@@ -29,7 +29,6 @@ mod lines;
 mod messages;
 #[cfg(test)]
 mod played;
-#[cfg(unix)]
 mod redact;
 mod remote;
 #[cfg(unix)]

@@ -11,6 +11,7 @@ const LAYERS: &[&[&str]] = &[
         "catalogue",
         "demo",
         "egress",
+        "logs",
         "meters",
         "open",
         "principal",

@@ -133,6 +133,8 @@ limits! {
     stop_stdin_wait: Seconds, 0.0..=300.0;
     stop_term_wait: Seconds, 0.0..=300.0;
     drain_timeout: Seconds, 0.0..=HOUR;
+    audit_queue: Count, 1.0..=1_000_000.0;
+    audit_refusals: Count, 1.0..=100_000.0;
 }
 
 impl Limits {

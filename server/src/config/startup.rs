@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 
 use crate::catalogue::Catalogue;
+use crate::config::AuditLog;
 use crate::config::Auth;
 use crate::config::Commands;
 use crate::config::Config;
@@ -122,6 +123,7 @@ impl Startup {
             egress: Arc::new(egress),
             allow_headers: upstreams::allow_headers(&settings)?,
             params_in_url: settings.params_in_url.unwrap_or_default(),
+            audit: audit(&settings)?,
             program,
             limits: Limits::parse(&settings.limits)?,
         };
@@ -211,6 +213,25 @@ fn auth(settings: &Settings, warnings: &mut Vec<String>) -> Result<Auth, ConfigE
         (None, None) => token::random()?,
     };
     Ok(Auth::Token(token))
+}
+
+fn audit(settings: &Settings) -> Result<Option<AuditLog>, ConfigError> {
+    let required = settings.audit_required.unwrap_or(false);
+    let sync = settings.audit_sync.unwrap_or(false);
+    match &settings.audit_log {
+        Some(path) if path.as_os_str().is_empty() => Err(ConfigError::new(
+            "--audit-log is empty; leave it out to keep no audit log.",
+        )),
+        Some(path) => Ok(Some(AuditLog {
+            path: path.clone(),
+            required,
+            sync,
+        })),
+        None if required || sync => Err(ConfigError::new(
+            "--audit-required and --audit-sync are about a log that is not kept; give its file with --audit-log.",
+        )),
+        None => Ok(None),
+    }
 }
 
 fn no_auth_warning(listen: SocketAddr, commands: Commands) -> String {
@@ -315,6 +336,14 @@ mod tests {
             (
                 "token = \"0123456789abcdef\"\ntoken_file = \"x\"",
                 "--token and --token-file are both given (as flags, variables or keys); keep one.",
+            ),
+            (
+                "audit_required = true",
+                "--audit-required and --audit-sync are about a log that is not kept; give its file with --audit-log.",
+            ),
+            (
+                "audit_log = \"\"",
+                "--audit-log is empty; leave it out to keep no audit log.",
             ),
             (
                 "token = \"\"",

@@ -21,6 +21,7 @@ fn gate(auth: Auth, public_url: Option<&str>) -> Gate {
         egress: std::sync::Arc::default(),
         allow_headers: Vec::new(),
         params_in_url: ParamsInUrl::Signed,
+        audit: None,
         program: PathBuf::new(),
         limits: Limits::default(),
     };

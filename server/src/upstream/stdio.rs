@@ -35,6 +35,7 @@ use super::stderr::Stderr;
 use super::stdin;
 use super::stdout::End;
 use super::stdout::Stdout;
+use crate::audit::Witness;
 use crate::config::Limits;
 use crate::supervise::LEFTOVER_WAIT;
 use crate::supervise::Verdict;
@@ -72,7 +73,7 @@ pub(super) async fn connect(
         .arg("--term-wait-ms")
         .arg(limits.stop_term_wait.as_millis().to_string())
         .arg("--")
-        .arg(located.program)
+        .arg(&located.program)
         .args(&params.args)
         .env_clear()
         .envs(environment)
@@ -87,6 +88,8 @@ pub(super) async fn connect(
         )
         .data(UpstreamReport { command: Some(name.clone()), ..UpstreamReport::default() })
     })?;
+    let pid = started.supervisor.id();
+    Witness::here().spawned(&located.program, &params.args, pid, "none");
     tracing::debug!(command = name, "started an MCP server");
     Ok(upstream(started, name, params, limits))
 }
@@ -137,8 +140,10 @@ fn upstream(started: Started, name: String, params: &StdioParams, limits: &Limit
         stdout_end,
         stderr_end,
     };
+    let (witness, pid) = (Witness::here(), process.supervisor.id());
     tasks.spawn(async move {
         let fault = process.attend().await;
+        witness.exited(pid, fault.code, fault.data.as_deref());
         // Fails when the session is over, and waits for it as long as it is not.
         let _ = to_bridge.send(FromUpstream::Gone(fault)).await;
     });
