@@ -144,7 +144,7 @@ describe("what cannot be seen", () => {
   });
 
   it("finds words of mixed scripts", () => {
-    expect(mixedWords("p\u0443thon \u043f\u0440\u0438\u0432\u0435\u0442 hello")).toEqual(["p\u0443thon"]);
+    expect(mixedWords("p\u0443thon \u043f\u0440\u0438\u0432\u0435\u0442 hello")).toEqual(["p[U+0443]thon"]);
   });
 });
 

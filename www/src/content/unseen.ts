@@ -36,10 +36,12 @@ export function hasUnseen(text: string): boolean {
   return pieces(text, "exact").some(({ kind }) => kind === "unseen");
 }
 
-/** The words that mix Latin letters with those of a script that has twins of them. */
+const TWINS = /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}]/gu;
+
+/** The words that mix Latin letters with those of a script that has twins of them; each twin is named. */
 export function mixedWords(text: string): string[] {
   const words = text.match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
-  return words.filter((word) => /\p{Script=Latin}/u.test(word) && /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}]/u.test(word));
+  return words.filter((word) => /\p{Script=Latin}/u.test(word) && word.search(TWINS) >= 0).map((word) => word.replace(TWINS, (letter) => `[${nameOf(letter)}]`));
 }
 
 function nameOf(character: string): string {

@@ -138,7 +138,7 @@ function Notes({ params }: { params: ServerParams }) {
     const texts = [params.command, ...(params.args ?? []), params.cwd ?? "", ...Object.keys(params.env ?? {})];
     if (texts.some(hasUnseen)) notes.push("Characters that cannot be seen, or break lines, are named in it.");
     const mixed = texts.flatMap(mixedWords);
-    if (mixed.length > 0) notes.push(`Letters of different scripts that look alike are mixed in ${mixed.slice(0, 3).join(", ")}.`);
+    if (mixed.length > 0) notes.push(`Letters of another script that look like Latin ones stand in ${mixed.slice(0, 3).join(", ")}.`);
   } else {
     notes.push(...cautions(params.url));
   }

@@ -147,7 +147,7 @@ function Preview({ params, line }: { params: ServerParams; line: string }) {
       </Text>
       <Group gap={4}>
         {(params.type === "StdioServerParams" ? [params.command, ...(params.args ?? [])] : [line]).map((word, index) => (
-          <Code key={index} className="fb-break">
+          <Code key={index} className="fb-word">
             {word === "" ? "''" : <Revealed text={word} reading="exact" />}
           </Code>
         ))}

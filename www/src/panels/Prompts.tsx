@@ -82,7 +82,7 @@ function PromptForm({ prompt, calls }: { prompt: Prompt; calls: ReturnType<typeo
       ))}
       <div>
         <Button disabled={!isReady || isMissing || call?.status === "running"} onClick={() => void calls.start(prompt.name, "prompts/get", { name: prompt.name, arguments: filled })} data-testid="get-prompt">
-          Get <Revealed text={prompt.name} reading="exact" />
+          <Revealed text={`Get ${prompt.name}`} reading="exact" />
         </Button>
       </div>
       {call !== null && (

@@ -90,7 +90,7 @@ export function ToolCall({ tool, draft, onDraft, call, onCall, onCancel }: ToolC
       )}
       <Group gap="sm">
         <Button onClick={attempt} disabled={!mayCall} data-testid="call-tool" title="Ctrl+Enter">
-          Call <Revealed text={tool.name} reading="exact" />
+          <Revealed text={`Call ${tool.name}`} reading="exact" />
         </Button>
         <Button variant="subtle" color="gray" onClick={() => onDraft(draftOf({}))} disabled={Object.keys(draft.value).length === 0 && draft.problem === null}>
           Empty the form

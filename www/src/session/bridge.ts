@@ -28,6 +28,10 @@ export function storedToken(): string | undefined {
   return window.sessionStorage.getItem(STORAGE_KEY) ?? undefined;
 }
 
+export function forgetToken(): void {
+  window.sessionStorage.removeItem(STORAGE_KEY);
+}
+
 export function storeToken(token: string): void {
   window.sessionStorage.setItem(STORAGE_KEY, token);
 }

@@ -4,7 +4,7 @@
 
 import { connect, FootbridgeError, servers } from "footbridge";
 import type { Json, JsonObject, RequestOptions, Session } from "footbridge";
-import { bridgeUrl, storedToken, storeToken } from "./bridge";
+import { bridgeUrl, forgetToken, storedToken, storeToken } from "./bridge";
 import { Consents } from "./consent";
 import { FrameLog } from "./frames";
 import { isObject, readPrompt, readResource, readTemplate, readTool, text } from "./mcp";
@@ -69,11 +69,13 @@ export class SessionStore {
   #nextSeq = 1;
   #consents = new Consents();
   #tools = new ToolMemory();
-  /** A token that an address brought and the bridge has not accepted yet. */
-  #offered: string | null;
+  /** A token that an address brought while this tab has one. */
+  #offered: string | null = null;
+  /** The token of this tab came by an address and the bridge has not accepted it yet. */
+  #isUnproven = false;
 
   constructor(offered: string | null) {
-    this.#offered = offered;
+    if (offered !== null) this.#take(offered);
   }
 
   readonly view = (): View => this.#view;
@@ -89,14 +91,17 @@ export class SessionStore {
       const entries = await this.#knock();
       this.#set({ catalogue: { status: "loaded", entries, error: null }, needsToken: false, otherToken: this.#offered !== null });
     } catch (error) {
-      if (isUnauthorized(error)) this.#offered = null;
+      if (isUnauthorized(error)) {
+        this.#offered = null;
+        if (this.#isUnproven) forgetToken();
+      }
       this.#set({ catalogue: { status: "failed", entries: [], error }, needsToken: isUnauthorized(error), otherToken: false });
     }
   }
 
   /** A token that an address brought. The one in use stays while it works. */
   async offerToken(token: string): Promise<void> {
-    this.#offered = token;
+    this.#take(token);
     await this.loadCatalogue();
   }
 
@@ -106,6 +111,7 @@ export class SessionStore {
     try {
       const entries = await servers({ url: bridgeUrl(document.baseURI), token });
       storeToken(token);
+      this.#isUnproven = false;
       this.#offered = null;
       this.#set({ catalogue: { status: "loaded", entries, error: null }, needsToken: false, otherToken: false });
     } catch (error) {
@@ -143,20 +149,32 @@ export class SessionStore {
     this.#set({ consent: null });
   }
 
+  /** Kept at once where there is none, so that a reload does not lose it; beside another it waits for its turn. */
+  #take(token: string): void {
+    const stored = storedToken();
+    if (stored === token) return;
+    if (stored !== undefined) {
+      this.#offered = token;
+      return;
+    }
+    storeToken(token);
+    this.#isUnproven = true;
+  }
+
+  /** Reads the catalogue with the token of this tab; with the offered one only when the bridge refuses that. */
   async #knock(): Promise<View["catalogue"]["entries"]> {
     const url = bridgeUrl(document.baseURI);
-    const stored = storedToken();
-    if (this.#offered === stored) this.#offered = null;
     const offered = this.#offered;
-    if (stored !== undefined || offered === null) {
-      try {
-        return await servers({ url, token: stored });
-      } catch (error) {
-        if (offered === null || !isUnauthorized(error)) throw error;
-      }
+    try {
+      const entries = await servers({ url, token: storedToken() });
+      this.#isUnproven = false;
+      return entries;
+    } catch (error) {
+      if (offered === null || !isUnauthorized(error)) throw error;
     }
     const entries = await servers({ url, token: offered });
     storeToken(offered);
+    this.#isUnproven = false;
     if (this.#offered === offered) this.#offered = null;
     return entries;
   }
