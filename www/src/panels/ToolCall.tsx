@@ -119,7 +119,7 @@ function Changed({ tool }: { tool: Tool }) {
   const session = useSession();
   if (tool.was === null) return null;
   return (
-    <Alert color="orange" variant="light" title={tool.was === "new" ? "The server added this tool during the session" : "The server changed this tool during the session"} data-testid="tool-change">
+    <Alert color="yellow" variant="light" title={tool.was === "new" ? "The server added this tool during the session" : "The server changed this tool during the session"} data-testid="tool-change">
       <Text size="sm">Read what it says now before you call it.</Text>
       {tool.was !== "new" && (
         <details className="fb-details">

@@ -33,7 +33,7 @@ export function Tools() {
                     <Revealed text={item.name} reading="exact" />
                   </Text>
                   {item.was !== null && (
-                    <Badge size="xs" color="orange" variant="light" tt="none" flex="none" data-testid="tool-changed">
+                    <Badge size="xs" color="yellow" variant="light" tt="none" flex="none" data-testid="tool-changed">
                       {item.was === "new" ? "new" : "changed"}
                     </Badge>
                   )}
