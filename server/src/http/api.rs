@@ -44,7 +44,8 @@ async fn try_connect(request: &Request, body: Body, app: &App) -> Result<Connect
     let principal = admission.principal()?;
     let body = read_json(request, body, app).await?;
     let params = read_params(&body)?;
-    app.policy.approve(&params)?;
+    let approved = app.policy.approve(&params)?;
+    app.sessions.check_room_of(&approved)?;
     if !app.sessions.has_room() {
         return Err(Fault::new(
             FaultCode::TooManySessions,
@@ -59,6 +60,7 @@ async fn try_connect(request: &Request, body: Body, app: &App) -> Result<Connect
         origin: admission.origin.clone(),
         params,
         profile: read_profile(&body)?,
+        revision: approved.revision().map(str::to_owned),
     };
     let issued = app.tickets.issue(&session_id, &grant, now)?;
     let mut websocket_url = format!(

@@ -69,9 +69,13 @@ pub(super) async fn upgrade(
         Err(Denied::OnSocket(fault)) => Err(fault),
     };
     let app = Arc::clone(app);
+    let own = opening
+        .as_ref()
+        .ok()
+        .and_then(|opening| opening.approved.limits());
     let socket = socket
         .protocols(dialect.subprotocol())
-        .config(socket_config(&app.config.limits));
+        .config(socket_config(own.unwrap_or(&app.config.limits)));
     socket
         .on_upgrade(move |stream| async move {
             let refused = match opening {
@@ -170,6 +174,7 @@ fn authorize(
                 origin: admission.origin.clone(),
                 params,
                 profile: default_profile(),
+                revision: None,
             }
         }
         (None, _) => {
@@ -192,7 +197,7 @@ fn authorize(
     }
     let approved = app
         .policy
-        .approve(&grant.params)
+        .approve_again(&grant.params, grant.revision.as_deref())
         .map_err(Denied::OnSocket)?;
     Ok(Ok(Opening {
         id: session_id.to_owned(),

@@ -4,13 +4,13 @@
 
 use std::ops::Range;
 
-use footbridge_shared::params::Secrets;
+use footbridge_shared::params::Secret;
 use memchr::memmem::Finder;
 
 /// Shorter values would blank common words, and are no secrets worth the name.
 const MIN_BYTES: usize = 6;
 
-/// Replaces the values of an environment by `***`.
+/// Replaces the values of an environment, and other secrets, by `***`.
 #[derive(Debug)]
 pub(super) struct Redactor {
     finders: Vec<Finder<'static>>,
@@ -18,10 +18,10 @@ pub(super) struct Redactor {
 }
 
 impl Redactor {
-    pub(super) fn new(secrets: &Secrets) -> Self {
+    pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let mut texts: Vec<&str> = secrets
-            .values()
-            .map(|secret| secret.expose())
+            .into_iter()
+            .map(Secret::expose)
             // A value of several lines, such as a key file, comes out line by line.
             .flat_map(|value| std::iter::once(value).chain(value.lines()))
             .filter(|text| text.len() >= MIN_BYTES)
@@ -77,16 +77,10 @@ impl Redactor {
 
 #[cfg(test)]
 mod tests {
-    use footbridge_shared::params::Secret;
-
     use super::*;
 
     fn check(secrets: &[&str], text: &str, max: usize) -> String {
-        let secrets = secrets
-            .iter()
-            .enumerate()
-            .map(|(index, secret)| (format!("S{index}"), Secret::new(*secret)))
-            .collect();
+        let secrets: Vec<Secret> = secrets.iter().copied().map(Secret::new).collect();
         Redactor::new(&secrets).redact(text.as_bytes(), max)
     }
 
