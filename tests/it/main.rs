@@ -1,5 +1,7 @@
 //! The end-to-end tests: the real bridge, real MCP servers, real clients. A sentence on what belongs where.
 
+/// The servers that an operator offers: inputs, references, limits, and a file that changes.
+mod catalogue;
 /// What `POST connect` takes and gives, and what its ticket is good for.
 mod connect;
 /// The built-in server through the bridge: each of its tools, and everything else it offers.
