@@ -4,12 +4,14 @@
 //! Never consulted while running: constructors take what they need.
 //!
 //! In reading order: [`settings`] (what people may say, and where), `file` (one of those places), [`startup`] (the
-//! rules that make a [`Config`] of it), then their parts: [`address`], [`token`], [`upstreams`], [`limits`], [`error`].
+//! rules that make a [`Config`] of it), then their parts: [`address`], [`token`], [`upstreams`], [`servers`], [`limits`],
+//! [`error`].
 
 pub mod address;
 pub mod error;
 mod file;
 pub mod limits;
+pub mod servers;
 pub mod settings;
 pub mod startup;
 pub mod token;
@@ -26,6 +28,7 @@ use footbridge_shared::params::Secret;
 use serde::Deserialize;
 
 use crate::catalogue::Catalogue;
+use crate::config::servers::ServersFile;
 use crate::egress::Egress;
 
 /// What one bridge runs under, checked and complete.
@@ -41,8 +44,10 @@ pub struct Config {
     pub auth: Auth,
     /// Which commands may be started.
     pub commands: Commands,
-    /// The named servers.
+    /// The named servers, as they were at the start.
     pub catalogue: Catalogue,
+    /// Where they are written, to be read again when it changes.
+    pub servers_file: Option<ServersFile>,
     /// What outgoing HTTP connections may reach, and how.
     pub egress: Arc<Egress>,
     /// Headers that callers may send to remote servers beyond the usual ones.

@@ -16,6 +16,7 @@ use crate::gate::Gate;
 use crate::http;
 use crate::http::App;
 use crate::policy::Policy;
+use crate::policy::follow;
 use crate::sessions::Sessions;
 use crate::tickets::Tickets;
 
@@ -68,6 +69,7 @@ impl Bound {
     pub async fn serve(self, stop: CancellationToken) -> io::Result<usize> {
         let limits = self.config.limits.clone();
         let sessions = Sessions::new(limits.clone());
+        let file = self.config.servers_file.clone();
         let app = Arc::new(App {
             gate: Gate::new(&self.config, self.address.port()),
             policy: policy(&self.config),
@@ -83,12 +85,17 @@ impl Bound {
         };
         let accepting = accept::serve(
             self.listener,
-            http::routes(app),
+            http::routes(Arc::clone(&app)),
             &limits,
             stop.clone(),
             limits.drain_timeout,
         );
-        let (n_left, ()) = tokio::join!(drained, accepting);
+        let following = async {
+            if let Some(file) = file {
+                follow(&app.policy, file, &stop).await;
+            }
+        };
+        let (n_left, (), ()) = tokio::join!(drained, accepting, following);
         Ok(n_left)
     }
 }
@@ -104,4 +111,5 @@ fn policy(config: &Config) -> Policy {
         Arc::clone(&config.egress),
     )
     .with_headers(config.allow_headers.clone(), token)
+    .with_limits(config.limits.clone())
 }

@@ -25,6 +25,8 @@ use tracing::warn;
 
 use crate::audit;
 use crate::config::Limits;
+use crate::meters;
+use crate::policy::Approved;
 use crate::principal::Principal;
 use crate::session;
 use crate::session::Browser;
@@ -72,6 +74,23 @@ impl Drop for Registered {
 
 fn lock(live: &Mutex<Live>) -> MutexGuard<'_, Live> {
     live.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the catalogue says of one server's sessions.
+fn check_room(live: &Live, approved: &Approved) -> Result<(), Fault> {
+    let (Some(server), Some(most)) = (approved.server(), approved.sessions()) else {
+        return Ok(());
+    };
+    let of_server = |entry: &&Entry| entry.opening.approved.server() == Some(server);
+    if live.by_id.values().filter(of_server).count() < most {
+        return Ok(());
+    }
+    meters::reached("sessions");
+    Err(Fault::new(
+        FaultCode::TooManySessions,
+        format!("The server \"{server}\" has as many sessions as it may ({most})."),
+    )
+    .hint("Close one, or raise limits.sessions of this server in the catalogue."))
 }
 
 impl Sessions {
@@ -126,13 +145,9 @@ impl Sessions {
         };
         let span = info_span!("session", session = opening.id);
         let id = opening.id.clone();
-        let session = session::run(
-            opening,
-            browser,
-            self.limits.clone(),
-            Vitals { snapshot, pulse },
-            ended,
-        );
+        let own = opening.approved.limits();
+        let limits = own.unwrap_or(&self.limits).clone();
+        let session = session::run(opening, browser, limits, Vitals { snapshot, pulse }, ended);
         self.tracker.spawn(
             audit::in_session(&id, async move {
                 session.await;
@@ -159,6 +174,7 @@ impl Sessions {
             )
             .hint("Close one, or raise limits.sessions."));
         }
+        check_room(&live, &entry.opening.approved)?;
         if live.by_id.contains_key(&entry.opening.id) {
             return Err(Fault::new(
                 FaultCode::SessionInUse,
@@ -167,6 +183,14 @@ impl Sessions {
         }
         live.by_id.insert(entry.opening.id.clone(), entry);
         Ok(())
+    }
+
+    /// Whether a server of the catalogue may have another session.
+    ///
+    /// # Errors
+    /// `too_many_sessions`, when it has as many as its entry allows.
+    pub fn check_room_of(&self, approved: &Approved) -> Result<(), Fault> {
+        check_room(&lock(&self.live), approved)
     }
 
     /// Whether another session could be opened.

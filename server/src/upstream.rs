@@ -92,7 +92,9 @@ pub async fn connect(
 ) -> Result<Upstream, Fault> {
     match approved.params() {
         #[cfg(unix)]
-        ServerParams::Stdio(params) => stdio::connect(params, program, limits).await,
+        ServerParams::Stdio(params) => {
+            stdio::connect(params, approved.secrets(), program, limits).await
+        }
         #[cfg(not(unix))]
         ServerParams::Stdio(_) => Err(Fault::new(
             FaultCode::NotSupported,

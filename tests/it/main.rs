@@ -2,6 +2,8 @@
 
 /// The audit log: what is in it, and what becomes of it on a full disk and when it is rotated.
 mod audit;
+/// The servers that an operator offers: inputs, references, limits, and a file that changes.
+mod catalogue;
 /// What `POST connect` takes and gives, and what its ticket is good for.
 mod connect;
 /// The built-in server through the bridge: each of its tools, and everything else it offers.

@@ -3,7 +3,6 @@
 //! Owns which settings may stand together, and what the person who starts the bridge must be warned of.
 //! Never binds a port or starts anything.
 
-use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +17,7 @@ use crate::config::Config;
 use crate::config::Limits;
 use crate::config::address;
 use crate::config::error::ConfigError;
+use crate::config::servers::ServersFile;
 use crate::config::settings::Settings;
 use crate::config::token;
 use crate::config::upstreams;
@@ -81,17 +81,16 @@ impl Startup {
         EnvFilter::try_new(&log).map_err(|error| {
             ConfigError::new(format!("--log {log:?} is not a log filter: {error}."))
         })?;
-        let catalogue = match &settings.servers {
-            None => Catalogue::with_demo(&program)
-                .map_err(|error| ConfigError::new(error.to_string()))?,
+        let limits = Limits::parse(&settings.limits)?;
+        let (catalogue, servers_file) = match &settings.servers {
+            None => {
+                let demo = Catalogue::with_demo(&program)
+                    .map_err(|error| ConfigError::new(error.to_string()))?;
+                (demo, None)
+            }
             Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| ConfigError::unreadable("--servers", path, &error))?;
-                let at =
-                    |error: &dyn Display| ConfigError::new(format!("{}: {error}", path.display()));
-                let catalogue = Catalogue::parse(&text, &program).map_err(|error| at(&error))?;
-                upstreams::check_catalogue(&catalogue).map_err(|error| at(&error))?;
-                catalogue
+                let (file, catalogue) = ServersFile::open(path, &program, &limits, variable)?;
+                (catalogue, Some(file))
             }
         };
 
@@ -120,12 +119,13 @@ impl Startup {
             auth,
             commands,
             catalogue,
+            servers_file,
             egress: Arc::new(egress),
             allow_headers: upstreams::allow_headers(&settings)?,
             params_in_url: settings.params_in_url.unwrap_or_default(),
             audit: audit(&settings)?,
             program,
-            limits: Limits::parse(&settings.limits)?,
+            limits,
         };
         Ok(Self {
             config,

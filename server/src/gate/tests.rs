@@ -18,6 +18,7 @@ fn gate(auth: Auth, public_url: Option<&str>) -> Gate {
         auth,
         commands: Commands::CatalogueOnly,
         catalogue: Catalogue::default(),
+        servers_file: None,
         egress: std::sync::Arc::default(),
         allow_headers: Vec::new(),
         params_in_url: ParamsInUrl::Signed,

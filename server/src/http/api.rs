@@ -59,6 +59,7 @@ async fn try_connect(request: &Request, body: Body, app: &App) -> Result<Connect
     wipe(&mut body);
     let params = params?;
     let approved = app.policy.approve(&params)?;
+    app.sessions.check_room_of(&approved)?;
     audit::permits()?;
     if !app.sessions.has_room() {
         return Err(Fault::new(
@@ -74,6 +75,7 @@ async fn try_connect(request: &Request, body: Body, app: &App) -> Result<Connect
         origin: admission.origin.clone(),
         params,
         profile: profile?,
+        revision: approved.revision().map(str::to_owned),
     };
     let issued = app.tickets.issue(&session_id, &grant, now)?;
     let mut websocket_url = format!(

@@ -91,9 +91,13 @@ pub(super) async fn upgrade(
         }
     };
     let app = Arc::clone(app);
+    let own = opening
+        .as_ref()
+        .ok()
+        .and_then(|opening| opening.approved.limits());
     let socket = socket
         .protocols(dialect.subprotocol())
-        .config(socket_config(&app.config.limits));
+        .config(socket_config(own.unwrap_or(&app.config.limits)));
     socket
         .on_upgrade(move |stream| async move {
             let refused = match opening {
@@ -224,6 +228,7 @@ fn authorize(
                 origin: admission.origin.clone(),
                 params,
                 profile: default_profile(),
+                revision: None,
             }
         }
         (None, _) => {
@@ -244,10 +249,13 @@ fn authorize(
             "The ticket was issued to somebody else.",
         )));
     }
-    let approved = app.policy.approve(&grant.params).map_err(|fault| Denied {
-        granted_to: Some(grant.principal.clone()),
-        ..Denied::on_socket(fault)
-    })?;
+    let approved = app
+        .policy
+        .approve_again(&grant.params, grant.revision.as_deref())
+        .map_err(|fault| Denied {
+            granted_to: Some(grant.principal.clone()),
+            ..Denied::on_socket(fault)
+        })?;
     Ok(Opening {
         id: session_id.to_owned(),
         principal: grant.principal,

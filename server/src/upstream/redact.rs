@@ -11,6 +11,7 @@ use std::ops::Range;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use footbridge_shared::params::Secret;
 use footbridge_shared::params::Secrets;
 use footbridge_shared::rpc;
 use memchr::memmem::Finder;
@@ -53,9 +54,9 @@ impl fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// Of an environment.
-    pub(super) fn new(secrets: &Secrets) -> Self {
-        let values = secrets.values().map(|secret| secret.expose());
+    /// Of an environment, and of other secrets of the same server.
+    pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let values = secrets.into_iter().map(Secret::expose);
         // A value of several lines, such as a key file, comes out line by line.
         Self::of(values.flat_map(|value| std::iter::once(value).chain(value.lines())))
     }
@@ -178,16 +179,10 @@ fn percent_encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use footbridge_shared::params::Secret;
-
     use super::*;
 
     fn check(secrets: &[&str], text: &str, max: usize) -> String {
-        let secrets = secrets
-            .iter()
-            .enumerate()
-            .map(|(index, secret)| (format!("S{index}"), Secret::new(*secret)))
-            .collect();
+        let secrets: Vec<Secret> = secrets.iter().copied().map(Secret::new).collect();
         Redactor::new(&secrets).redact(text.as_bytes(), max)
     }
 
