@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn a_secret_is_found_in_the_spellings_in_which_it_comes_back() {
         let secret = "pass\"w/rd+1";
-        let redactor = Redactor::new(&[("K".to_owned(), Secret::new(secret))].into());
+        let redactor = Redactor::new(&[Secret::new(secret)]);
         for spelled in [
             secret.to_owned(),
             rpc::quoted(secret),
