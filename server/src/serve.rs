@@ -71,9 +71,8 @@ impl Bound {
         let app = Arc::new(App {
             gate: Gate::new(&self.config, self.address.port()),
             policy: policy(&self.config),
-            tickets: Tickets::new(&limits, self.config.params_in_url).map_err(io::Error::other)?,
+            tickets: Tickets::new(&self.config).map_err(io::Error::other)?,
             sessions: sessions.clone(),
-            node: 0,
             config: self.config,
         });
         let drained = async {
@@ -83,12 +82,12 @@ impl Bound {
         };
         let accepting = accept::serve(
             self.listener,
-            http::routes(app),
+            http::routes(Arc::clone(&app)),
             &limits,
             stop.clone(),
             limits.drain_timeout,
         );
-        let (n_left, ()) = tokio::join!(drained, accepting);
+        let (n_left, (), ()) = tokio::join!(drained, accepting, app.tickets.tend(&stop));
         Ok(n_left)
     }
 }

@@ -21,6 +21,9 @@ fn gate(auth: Auth, public_url: Option<&str>) -> Gate {
         egress: std::sync::Arc::default(),
         allow_headers: Vec::new(),
         params_in_url: ParamsInUrl::Signed,
+        ticket_keys: None,
+        deployment: "footbridge".to_owned(),
+        node: 0,
         program: PathBuf::new(),
         limits: Limits::default(),
     };

@@ -43,6 +43,7 @@ use crate::http::api::default_profile;
 use crate::http::refuse;
 use crate::session::Opening;
 use crate::tickets::Grant;
+use crate::tickets::Presented;
 
 /// tungstenite allocates it for every socket at once; its default of 128 KiB is 20 times what an idle one needs.
 const READ_BUFFER: usize = 8 * 1024;
@@ -145,32 +146,53 @@ fn authorize(
 ) -> Result<Result<Opening, Fault>, Denied> {
     let admission = admission(request).map_err(Denied::BeforeUpgrade)?;
     let query = Query::of(request);
-    let grant = match (query.server_params, query.ticket) {
+    // Policy judges again: what it permitted when the ticket was issued may have changed.
+    let judge = |grant: &Grant| {
+        // A ticket is bound to who asked for it; another credential on the same request must be the same person's.
+        if admission
+            .principal
+            .as_ref()
+            .is_some_and(|principal| *principal != grant.principal)
+        {
+            return Err(Fault::new(
+                FaultCode::TicketInvalid,
+                "The ticket was issued to somebody else.",
+            ));
+        }
+        app.policy.approve(&grant.params)
+    };
+    let redeem = |visible: Option<&str>, ticket: &str| {
+        let presented = Presented {
+            session_id,
+            visible,
+            ticket,
+            origin: &admission.origin,
+        };
+        app.tickets
+            .redeem(&presented, Utc::now(), judge)
+            .map_err(Denied::OnSocket)
+    };
+    let (grant, approved) = match (query.server_params, query.ticket) {
         (Some(params), Some(ticket)) => {
             let visible = decode_text(&params).map_err(Denied::OnSocket)?;
-            app.tickets
-                .redeem(session_id, &visible, &ticket, &admission.origin, Utc::now())
-                .map_err(Denied::OnSocket)?
+            redeem(Some(&visible), &ticket)?
         }
         (Some(params), None) if app.tickets.mode() == ParamsInUrl::Sealed && !is_json(&params) => {
-            app.tickets
-                .redeem(session_id, "", &params, &admission.origin, Utc::now())
-                .map_err(Denied::OnSocket)?
+            redeem(None, &params)?
         }
         // Without a ticket the request itself needs everything that POST connect demands.
         (Some(params), None) => {
-            let principal = admission
-                .principal()
-                .map_err(Denied::BeforeUpgrade)?
-                .clone();
+            let principal = admission.principal().map_err(Denied::BeforeUpgrade)?;
             let params = plain_params(&params).map_err(Denied::OnSocket)?;
             check_session_id(session_id).map_err(Denied::OnSocket)?;
-            Grant {
-                principal,
+            let grant = Grant {
+                principal: principal.clone(),
                 origin: admission.origin.clone(),
                 params,
                 profile: default_profile(),
-            }
+            };
+            let approved = judge(&grant).map_err(Denied::OnSocket)?;
+            (grant, approved)
         }
         (None, _) => {
             return Err(Denied::OnSocket(
@@ -179,21 +201,6 @@ fn authorize(
             ));
         }
     };
-    // A ticket is bound to who asked for it; another credential on the same request must be the same person's.
-    if admission
-        .principal
-        .as_ref()
-        .is_some_and(|principal| *principal != grant.principal)
-    {
-        return Err(Denied::OnSocket(Fault::new(
-            FaultCode::TicketInvalid,
-            "The ticket was issued to somebody else.",
-        )));
-    }
-    let approved = app
-        .policy
-        .approve(&grant.params)
-        .map_err(Denied::OnSocket)?;
     Ok(Ok(Opening {
         id: session_id.to_owned(),
         principal: grant.principal,
