@@ -1,4 +1,5 @@
-//! Two bridges with the same keys against a list of what each ticket must still be good for.
+//! Tickets against a list of what each must still be good for: two bridges with the same keys, and, for many more
+//! steps, the once-only list alone.
 
 use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;
@@ -7,8 +8,10 @@ use proptest::test_runner::TestRunner;
 use super::*;
 use crate::config::ticket_keys::TicketKey;
 
-const CASES: u32 = 250;
-const STEPS: usize = 420;
+const CASES: u32 = 30;
+const STEPS: usize = 400;
+/// The list alone costs a small part of what sealing and opening do.
+const CASES_OF_THE_LIST: u32 = 250;
 const PENDING: usize = 6;
 const PER_PRINCIPAL: usize = 4;
 const KEPT_BYTES: usize = 1300;
@@ -327,9 +330,151 @@ fn tickets_keep_their_promises_whatever_happens_to_them_and_to_the_keys() {
     });
     outcome.unwrap();
     let (all, issued, used) = counts.get();
-    assert!(all >= 100_000, "{all} steps");
+    assert_eq!(all, CASES as usize * STEPS);
     assert!(
         issued >= all / 20 && used >= all / 50,
         "of {all} steps {issued} issued and {used} redeemed"
     );
+}
+
+/// A step of the list alone. Tickets are counted back from the newest.
+#[derive(Clone, Debug)]
+enum ListStep {
+    Add { principal: usize, n_bytes: usize },
+    Consume { ticket: usize },
+    ConsumeForeign { ticket: usize },
+    Wait { milliseconds: i64 },
+}
+
+fn list_step() -> impl Strategy<Value = ListStep> {
+    let n_bytes = prop_oneof![3 => Just(0usize), 1 => 1..600usize];
+    prop_oneof![
+        4 => (0..3usize, n_bytes).prop_map(|(principal, n_bytes)| ListStep::Add { principal, n_bytes }),
+        3 => (0..10usize).prop_map(|ticket| ListStep::Consume { ticket }),
+        3 => (0..10usize).prop_map(|ticket| ListStep::ConsumeForeign { ticket }),
+        3 => (0..30_000i64).prop_map(|milliseconds| ListStep::Wait { milliseconds }),
+    ]
+}
+
+/// A ticket as the list should see it.
+#[derive(Debug)]
+struct Listed {
+    unique: Uuid,
+    expires: i64,
+    principal: usize,
+    n_bytes: usize,
+    is_used: bool,
+    is_used_as_foreign: bool,
+}
+
+fn walk_the_list(steps: &[ListStep], limits: &Limits) -> usize {
+    let pending = Pending::new(Mutex::new(Lists::default()), Bounds::of(limits));
+    let mut known: Vec<Listed> = Vec::new();
+    let grant = grant();
+    let (mut now, mut n_successes) = (0, 0);
+    for (index, step) in steps.iter().enumerate() {
+        let live = || known.iter().filter(|known| !known.is_used);
+        match *step {
+            ListStep::Add { principal, n_bytes } => {
+                let has_room = live().count() < PENDING
+                    && live().filter(|known| known.principal == principal).count() < PER_PRINCIPAL
+                    && live().map(|known| known.n_bytes).sum::<usize>() + n_bytes <= KEPT_BYTES;
+                let kept = (n_bytes > 0).then(|| {
+                    let mut kept = Kept::of(&grant, 0);
+                    kept.n_bytes = n_bytes;
+                    Arc::new(kept)
+                });
+                let (unique, expires) = (Uuid::from_u128(index as u128), now + 60_000);
+                let principal_name = Principal::from_name(PRINCIPALS[principal]);
+                let entry = Entry {
+                    principal: principal_name,
+                    kept,
+                };
+                assert_eq!(pending.add(unique, expires, entry, now).is_ok(), has_room);
+                if has_room {
+                    let is_used = false;
+                    known.push(Listed {
+                        unique,
+                        expires,
+                        principal,
+                        n_bytes,
+                        is_used,
+                        is_used_as_foreign: false,
+                    });
+                    n_successes += 1;
+                }
+            }
+            ListStep::Consume { ticket } | ListStep::ConsumeForeign { ticket } => {
+                let n_foreign = known
+                    .iter()
+                    .filter(|known| known.is_used_as_foreign)
+                    .count();
+                let Some(at) = known.len().checked_sub(ticket + 1) else {
+                    continue;
+                };
+                let known = &mut known[at];
+                // Nobody asks about one that has expired: the ticket itself says so, and it is off this list.
+                let is_foreign = matches!(step, ListStep::ConsumeForeign { .. });
+                let (issuer, used) = if is_foreign {
+                    (Issuer::Elsewhere, &mut known.is_used_as_foreign)
+                } else {
+                    (Issuer::Here, &mut known.is_used)
+                };
+                let expected = if *used {
+                    Err(NotOnce::Used)
+                } else if is_foreign && n_foreign >= limits.used_tickets {
+                    Err(NotOnce::Full)
+                } else {
+                    Ok(())
+                };
+                assert_eq!(
+                    pending.consume(known.unique, issuer, known.expires, now),
+                    expected
+                );
+                if expected.is_ok() {
+                    *used = true;
+                    n_successes += 1;
+                }
+            }
+            ListStep::Wait { milliseconds } => {
+                now += milliseconds;
+                pending.sweep(now);
+                known.retain(|known| known.expires >= now);
+                let live = known.iter().filter(|known| !known.is_used);
+                let n_bytes = live.clone().map(|known| known.n_bytes).sum();
+                let foreign = known.iter().filter(|known| known.is_used_as_foreign);
+                let n_foreign = foreign.count();
+                assert_eq!(pending.sizes(), (live.count(), n_foreign, n_bytes));
+            }
+        }
+    }
+    n_successes
+}
+
+#[test]
+fn the_list_lets_each_ticket_be_used_once_and_keeps_its_bounds_over_a_hundred_thousand_steps() {
+    let limits = Limits {
+        pending_tickets: PENDING,
+        pending_tickets_per_principal: PER_PRINCIPAL,
+        used_tickets: 3,
+        kept_params_bytes: KEPT_BYTES,
+        ..Limits::default()
+    };
+    let mut runner = TestRunner::new(Cases {
+        cases: CASES_OF_THE_LIST,
+        failure_persistence: None,
+        ..Cases::default()
+    });
+    let counts = std::cell::Cell::new((0usize, 0usize));
+    let steps = prop::collection::vec(list_step(), STEPS);
+    let outcome = runner.run(&steps, |steps| {
+        let (all, successes) = counts.get();
+        let n_successes = walk_the_list(&steps, &limits);
+        counts.set((all + steps.len(), successes + n_successes));
+        Ok(())
+    });
+    outcome.unwrap();
+    let (all, successes) = counts.get();
+    assert!(all >= 100_000, "{all} steps");
+    assert!(successes >= all / 10, "{successes} of {all}");
 }
