@@ -4,8 +4,8 @@
 //! Never consulted while running: constructors take what they need.
 //!
 //! In reading order: [`settings`] (what people may say, and where), `file` (one of those places), [`startup`] (the
-//! rules that make a [`Config`] of it), then their parts: [`address`], [`token`], [`upstreams`], [`servers`], [`limits`],
-//! [`error`].
+//! rules that make a [`Config`] of it), then their parts: [`address`], [`token`], [`ticket_keys`], [`upstreams`],
+//! [`servers`], [`limits`], [`error`].
 
 pub mod address;
 pub mod error;
@@ -14,6 +14,7 @@ pub mod limits;
 pub mod servers;
 pub mod settings;
 pub mod startup;
+pub mod ticket_keys;
 pub mod token;
 pub mod upstreams;
 
@@ -29,6 +30,7 @@ use serde::Deserialize;
 
 use crate::catalogue::Catalogue;
 use crate::config::servers::ServersFile;
+use crate::config::ticket_keys::TicketKeyFile;
 use crate::egress::Egress;
 
 /// What one bridge runs under, checked and complete.
@@ -56,6 +58,12 @@ pub struct Config {
     pub params_in_url: ParamsInUrl,
     /// Where the audit log goes, when one is kept.
     pub audit: Option<AuditLog>,
+    /// The file of the keys that seal tickets; absent: a random one at every start.
+    pub ticket_keys: Option<TicketKeyFile>,
+    /// The bridges that may open each other's tickets, when they have the same keys.
+    pub deployment: String,
+    /// This bridge among them: session ids begin with it.
+    pub node: u16,
     /// This binary: it supervises the children (`footbridge supervise`) and is the `demo` server.
     pub program: PathBuf,
     /// Every bound.
@@ -119,10 +127,17 @@ pub struct Limits {
     pub ticket_life: Duration,
     /// Tickets issued and neither used nor expired; over it: 429.
     pub pending_tickets: usize,
-    /// Bytes of server params as JSON; over it: 413.
+    /// Tickets of one caller issued and neither used nor expired; over it: 429.
+    pub pending_tickets_per_principal: usize,
+    /// Tickets of other bridges with the same keys that were used here and have not expired; over it: close code 4429.
+    pub used_tickets: usize,
+    /// Bytes of server params as JSON that travel in a URL; longer ones are kept in memory.
     pub params_bytes: usize,
-    /// Bytes of a socket's path and query; over it: 413.
+    /// Bytes of a socket's path and query; what would make it longer is kept in memory.
     pub socket_url_bytes: usize,
+    /// Bytes kept in memory in all of what is too long for a URL, until it is opened or the ticket expires; over it:
+    /// 429, and 413 for what alone is longer.
+    pub kept_params_bytes: usize,
     /// Sessions at once; over it: 503, or close code 4429.
     pub sessions: usize,
     /// Bytes of a frame from the browser; over it: close code 1009.
@@ -186,8 +201,11 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(10),
             ticket_life: Duration::from_secs(60),
             pending_tickets: 1000,
+            pending_tickets_per_principal: 200,
+            used_tickets: 100_000,
             params_bytes: 4096,
             socket_url_bytes: 6144,
+            kept_params_bytes: 16 * 1024 * 1024,
             sessions: 500,
             frame_bytes: 4 * 1024 * 1024,
             calls_in_flight: 256,

@@ -54,8 +54,6 @@ pub struct App {
     pub tickets: Tickets,
     /// The sessions.
     pub sessions: Sessions,
-    /// The random part of session ids is preceded by this node's number.
-    pub node: u16,
 }
 
 /// Everything the bridge serves, behind its gate.

@@ -34,6 +34,8 @@ mod status;
 mod stdio;
 /// AutoGen Studio's envelope, as it was recorded, and bare JSON-RPC beside it.
 mod studio;
+/// What tickets are good for where there are several bridges, keys that change, and params that are long.
+mod tickets;
 /// The rules that a machine can check.
 mod tidy;
 /// Every transport, revision and SDK, with real servers.

@@ -1,5 +1,6 @@
 //! The WebSocket upgrade: whose right opens the session, which dialect, and how a refusal reaches the page.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ use crate::http::refuse;
 use crate::principal::Principal;
 use crate::session::Opening;
 use crate::tickets::Grant;
+use crate::tickets::Presented;
 
 /// tungstenite allocates it for every socket at once; its default of 128 KiB is 20 times what an idle one needs.
 const READ_BUFFER: usize = 8 * 1024;
@@ -203,33 +205,62 @@ fn authorize(
 ) -> Result<Opening, Denied> {
     let admission = admission(request).map_err(Denied::before_upgrade)?;
     let query = Query::of(request);
-    let grant = match (query.server_params, query.ticket) {
+    // Whose ticket it brought, as soon as that has shown itself to be genuine.
+    let granted_to = OnceCell::new();
+    // Policy judges again: what it permitted when the ticket was issued may have changed.
+    let judge = |grant: &Grant| {
+        // A ticket is bound to who asked for it; another credential on the same request must be the same person's.
+        if admission
+            .principal
+            .as_ref()
+            .is_some_and(|principal| *principal != grant.principal)
+        {
+            return Err(Fault::new(
+                FaultCode::TicketInvalid,
+                "The ticket was issued to somebody else.",
+            ));
+        }
+        let _ = granted_to.set(grant.principal.clone());
+        app.policy
+            .approve_again(&grant.params, grant.revision.as_deref())
+    };
+    let denied = |fault| Denied {
+        granted_to: granted_to.get().cloned(),
+        ..Denied::on_socket(fault)
+    };
+    let redeem = |visible: Option<&str>, ticket: &str| {
+        let presented = Presented {
+            session_id,
+            visible,
+            ticket,
+            origin: &admission.origin,
+        };
+        app.tickets
+            .redeem(&presented, Utc::now(), judge)
+            .map_err(denied)
+    };
+    let (grant, approved) = match (query.server_params, query.ticket) {
         (Some(params), Some(ticket)) => {
             let visible = decode_text(&params).map_err(Denied::on_socket)?;
-            app.tickets
-                .redeem(session_id, &visible, &ticket, &admission.origin, Utc::now())
-                .map_err(Denied::on_socket)?
+            redeem(Some(&visible), &ticket)?
         }
         (Some(params), None) if app.tickets.mode() == ParamsInUrl::Sealed && !is_json(&params) => {
-            app.tickets
-                .redeem(session_id, "", &params, &admission.origin, Utc::now())
-                .map_err(Denied::on_socket)?
+            redeem(None, &params)?
         }
         // Without a ticket the request itself needs everything that POST connect demands.
         (Some(params), None) => {
-            let principal = admission
-                .principal()
-                .map_err(Denied::before_upgrade)?
-                .clone();
+            let principal = admission.principal().map_err(Denied::before_upgrade)?;
             let params = plain_params(&params).map_err(Denied::on_socket)?;
             check_session_id(session_id).map_err(Denied::on_socket)?;
-            Grant {
-                principal,
+            let grant = Grant {
+                principal: principal.clone(),
                 origin: admission.origin.clone(),
                 params,
                 profile: default_profile(),
                 revision: None,
-            }
+            };
+            let approved = judge(&grant).map_err(denied)?;
+            (grant, approved)
         }
         (None, _) => {
             return Err(Denied::on_socket(
@@ -238,24 +269,6 @@ fn authorize(
             ));
         }
     };
-    // A ticket is bound to who asked for it; another credential on the same request must be the same person's.
-    if admission
-        .principal
-        .as_ref()
-        .is_some_and(|principal| *principal != grant.principal)
-    {
-        return Err(Denied::on_socket(Fault::new(
-            FaultCode::TicketInvalid,
-            "The ticket was issued to somebody else.",
-        )));
-    }
-    let approved = app
-        .policy
-        .approve_again(&grant.params, grant.revision.as_deref())
-        .map_err(|fault| Denied {
-            granted_to: Some(grant.principal.clone()),
-            ..Denied::on_socket(fault)
-        })?;
     Ok(Opening {
         id: session_id.to_owned(),
         principal: grant.principal,
