@@ -144,6 +144,8 @@ pub struct Limits {
     pub frame_bytes: usize,
     /// Requests of a browser that wait for an answer; a further one gets an error.
     pub calls_in_flight: usize,
+    /// Requests of an MCP server that wait for the browser's answer; a further one gets an error.
+    pub asks_in_flight: usize,
     /// Messages that wait for a slow browser; then the MCP server is not read.
     pub backlog_messages: usize,
     /// Bytes that wait for a slow browser; then the MCP server is not read.
@@ -209,6 +211,7 @@ impl Default for Limits {
             sessions: 500,
             frame_bytes: 4 * 1024 * 1024,
             calls_in_flight: 256,
+            asks_in_flight: 64,
             backlog_messages: 1024,
             backlog_bytes: 8 * 1024 * 1024,
             stall_timeout: Duration::from_secs(30),

@@ -12,6 +12,10 @@ mod demo;
 mod docs;
 /// Remote MCP servers that cannot be used.
 mod failures;
+/// MCP servers over stdio that mean harm.
+mod hostile;
+/// MCP servers over HTTP that mean harm.
+mod hostile_remote;
 /// What happens at a limit.
 mod limits;
 /// Nasty payloads over every transport.

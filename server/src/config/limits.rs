@@ -116,6 +116,7 @@ limits! {
     sessions: Count, 1.0..=100_000.0;
     frame_bytes: Bytes, KIB..=(256.0 * MIB);
     calls_in_flight: Count, 1.0..=100_000.0;
+    asks_in_flight: Count, 1.0..=100_000.0;
     backlog_messages: Count, 1.0..=1_000_000.0;
     backlog_bytes: Bytes, KIB..=(1024.0 * MIB);
     stall_timeout: Seconds, 0.1..=HOUR;
