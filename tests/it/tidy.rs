@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["sessions"],
     &["http"],
     &["serve"],
+    &["fuzzing"],
     &["lib", "main"],
 ];
 
