@@ -25,6 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["sessions"],
     &["http"],
     &["serve"],
+    &["fuzzing"],
     &["lib", "main"],
 ];
 
