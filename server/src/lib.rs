@@ -25,6 +25,7 @@ pub mod meters;
 pub mod open;
 pub mod policy;
 pub mod principal;
+pub mod sandbox;
 pub mod serve;
 pub mod session;
 pub mod sessions;

@@ -2,9 +2,11 @@
 //!
 //! Owns the decision "may this caller reach this server?". Never starts anything.
 
+pub mod process;
 mod remote;
 
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use footbridge_shared::fault::Fault;
@@ -17,20 +19,9 @@ use footbridge_shared::params::StdioParams;
 use crate::catalogue::Catalogue;
 use crate::catalogue::CatalogueEntry;
 use crate::config::Commands;
+use crate::config::sandbox::Sandbox;
 use crate::egress::Egress;
 use crate::egress::authority;
-
-/// Arguments a caller may give; far more than a command line has that a person wrote.
-const ARGS: usize = 256;
-
-/// Bytes a caller's argument or variable may have.
-const TEXT_BYTES: usize = 8 * 1024;
-
-/// Bytes all arguments, or all variables with their names, may have together.
-const TOTAL_BYTES: usize = 64 * 1024;
-
-/// Characters the name of a caller's variable may have.
-const NAME_BYTES: usize = 128;
 
 /// Params that policy has accepted. Only [`Policy`] can make one, and only this can become an upstream.
 #[derive(Clone, Debug)]
@@ -38,9 +29,15 @@ pub struct Approved {
     params: ServerParams,
     label: String,
     egress: Arc<Egress>,
+    sandbox: Arc<Sandbox>,
 }
 
 impl Approved {
+    /// How far it is shut in, when it is a process.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
     /// What HTTP connections to it may reach.
     pub fn egress(&self) -> &Egress {
         &self.egress
@@ -63,6 +60,9 @@ pub struct Policy {
     commands: Commands,
     catalogue: Catalogue,
     egress: Arc<Egress>,
+    sandbox: Arc<Sandbox>,
+    /// Directories that callers may start programs in; empty: any.
+    roots: Vec<PathBuf>,
     /// Headers that callers may set beyond the usual ones.
     headers: Vec<String>,
     token: Option<Secret>,
@@ -75,6 +75,8 @@ impl Policy {
             commands,
             catalogue,
             egress,
+            sandbox: Arc::default(),
+            roots: Vec::new(),
             headers: Vec::new(),
             token: None,
         }
@@ -84,6 +86,13 @@ impl Policy {
     #[must_use]
     pub fn with_headers(mut self, headers: Vec<String>, token: Option<Secret>) -> Self {
         (self.headers, self.token) = (headers, token);
+        self
+    }
+
+    /// Shuts processes in, and holds those that callers name to these directories.
+    #[must_use]
+    pub fn with_sandbox(mut self, sandbox: Arc<Sandbox>, roots: Vec<PathBuf>) -> Self {
+        (self.sandbox, self.roots) = (sandbox, roots);
         self
     }
 
@@ -127,6 +136,7 @@ impl Policy {
             params: params.clone(),
             label: authority(&url),
             egress: Arc::new(self.egress.at_port_of(&url)),
+            sandbox: Arc::clone(&self.sandbox),
         })
     }
 
@@ -191,75 +201,28 @@ impl Policy {
             params: entry.params.clone(),
             label: name.to_owned(),
             egress,
+            sandbox: Arc::clone(&self.sandbox),
         })
     }
 
     fn approve_any(&self, stdio: &StdioParams) -> Result<Approved, Fault> {
-        if stdio.args.len() > ARGS {
-            return Err(wrong("args", &format!("must have at most {ARGS} items")));
-        }
-        let mut total = stdio.command.len();
-        for (index, arg) in stdio.args.iter().enumerate() {
-            check_length(&format!("args[{index}]"), arg)?;
-            total += arg.len();
-        }
-        check_total("args", total)?;
-        let mut total = 0;
-        for (name, value) in &stdio.env {
-            if !is_variable_name(name) {
-                return Err(wrong(
-                    "env",
-                    &format!(
-                        "has the name {name:?}; a name has 1 to {NAME_BYTES} letters, digits or underscores and does not \
-                         begin with a digit"
-                    ),
-                ));
-            }
-            check_length(&format!("env.{name}"), value.expose())?;
-            total += name.len() + value.expose().len();
-        }
-        check_total("env", total)?;
-        check_length("command", &stdio.command)?;
-        check_length("cwd", stdio.cwd.as_deref().unwrap_or_default())?;
+        process::check(stdio)?;
+        let cwd = process::directory(stdio.cwd.as_deref(), &self.roots)?;
         let program = Path::new(&stdio.command).file_name();
         let label = program.map_or_else(
             || stdio.command.clone(),
             |name| name.to_string_lossy().into_owned(),
         );
         Ok(Approved {
-            params: ServerParams::Stdio(stdio.clone()),
+            params: ServerParams::Stdio(StdioParams {
+                cwd,
+                ..stdio.clone()
+            }),
             label,
             egress: Arc::clone(&self.egress),
+            sandbox: Arc::clone(&self.sandbox),
         })
     }
-}
-
-fn is_variable_name(name: &str) -> bool {
-    (1..=NAME_BYTES).contains(&name.len())
-        && !name.starts_with(|first: char| first.is_ascii_digit())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-fn check_length(field: &str, text: &str) -> Result<(), Fault> {
-    if text.len() <= TEXT_BYTES {
-        return Ok(());
-    }
-    Err(wrong(
-        field,
-        &format!("must have at most {TEXT_BYTES} bytes"),
-    ))
-}
-
-fn check_total(field: &str, bytes: usize) -> Result<(), Fault> {
-    if bytes <= TOTAL_BYTES {
-        return Ok(());
-    }
-    Err(wrong(
-        field,
-        &format!("must have at most {TOTAL_BYTES} bytes in all"),
-    ))
 }
 
 fn wrong(field: &str, problem: &str) -> Fault {
@@ -274,6 +237,7 @@ pub(crate) fn approved_for_tests(params: ServerParams, label: &str) -> Approved 
         params,
         label: label.to_owned(),
         egress: Arc::default(),
+        sandbox: Arc::default(),
     }
 }
 
@@ -373,50 +337,6 @@ mod tests {
         let approved = approve(Commands::Any, &params).unwrap();
         assert_eq!(approved.label(), "env");
         assert_eq!(approved.params().secrets()["_A1"].expose(), "x");
-    }
-
-    #[test]
-    fn what_no_command_line_needs_is_refused_and_named() {
-        let long = "x".repeat(TEXT_BYTES + 1);
-        let full = "x".repeat(TEXT_BYTES);
-        let many = |n: usize, item: &str| vec![format!("{item:?}"); n].join(",");
-        let variables: Vec<String> = (0..9).map(|n| format!("\"V{n}\":{full:?}")).collect();
-        let long_name = "N".repeat(NAME_BYTES + 1);
-        for (fields, field) in [
-            (r#""command":"a","env":{"":"x"}"#.to_owned(), "env"),
-            (r#""command":"a","env":{"1A":"x"}"#.to_owned(), "env"),
-            (r#""command":"a","env":{"A=B":"x"}"#.to_owned(), "env"),
-            (r#""command":"a","env":{"Ä":"x"}"#.to_owned(), "env"),
-            (
-                format!(r#""command":"a","env":{{"{long_name}":""}}"#),
-                "env",
-            ),
-            (format!(r#""command":"a","env":{{"A":"{long}"}}"#), "env.A"),
-            (
-                format!(r#""command":"a","env":{{{}}}"#, variables.join(",")),
-                "env",
-            ),
-            (format!(r#""command":"a","args":["b","{long}"]"#), "args[1]"),
-            (
-                format!(r#""command":"a","args":[{}]"#, many(ARGS + 1, "b")),
-                "args",
-            ),
-            (
-                format!(r#""command":"a","args":[{}]"#, many(9, &full)),
-                "args",
-            ),
-            (format!(r#""command":"{long}""#), "command"),
-            (format!(r#""command":"a","cwd":"{long}""#), "cwd"),
-        ] {
-            let fault = approve(Commands::Any, &stdio(&fields)).unwrap_err();
-            assert_eq!(fault.code, FaultCode::InvalidField);
-            assert_eq!(fault.field, Some(format!("server_params.{field}")));
-        }
-        let most = format!(
-            r#""command":"a","env":{{"{}":"{full}"}}"#,
-            "N".repeat(NAME_BYTES)
-        );
-        assert!(approve(Commands::Any, &stdio(&most)).is_ok());
     }
 
     #[test]

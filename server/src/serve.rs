@@ -104,4 +104,5 @@ fn policy(config: &Config) -> Policy {
         Arc::clone(&config.egress),
     )
     .with_headers(config.allow_headers.clone(), token)
+    .with_sandbox(Arc::clone(&config.sandbox), config.roots.clone())
 }

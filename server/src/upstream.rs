@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Limits;
 use crate::policy::Approved;
 
+#[cfg(unix)]
+mod children;
 mod client;
 #[cfg(unix)]
 mod command;
@@ -24,6 +26,8 @@ mod environment;
 mod events;
 mod failure;
 mod http;
+#[cfg(unix)]
+mod launch;
 #[cfg(unix)]
 mod lines;
 mod messages;
@@ -93,7 +97,9 @@ pub async fn connect(
 ) -> Result<Upstream, Fault> {
     match approved.params() {
         #[cfg(unix)]
-        ServerParams::Stdio(params) => stdio::connect(params, program, limits).await,
+        ServerParams::Stdio(params) => {
+            stdio::connect(params, approved.sandbox(), program, limits).await
+        }
         #[cfg(not(unix))]
         ServerParams::Stdio(_) => Err(Fault::new(
             FaultCode::NotSupported,

@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
         "meters",
         "open",
         "principal",
+        "sandbox",
         "supervise",
     ],
     &["audit", "config"],

@@ -1,7 +1,7 @@
 //! The rules that turn settings into a configuration.
 //!
 //! Owns which settings may stand together, and what the person who starts the bridge must be warned of.
-//! Never binds a port or starts anything.
+//! Never binds a port, and starts nothing but a trial of the sandbox.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -17,6 +17,8 @@ use crate::config::Config;
 use crate::config::Limits;
 use crate::config::address;
 use crate::config::error::ConfigError;
+use crate::config::sandbox;
+use crate::config::sandbox::Sandbox;
 use crate::config::settings::Settings;
 use crate::config::token;
 use crate::config::upstreams;
@@ -112,6 +114,7 @@ impl Startup {
 
         let (egress, of_egress) = upstreams::egress(&settings, loopback, variable)?;
         warnings.extend(of_egress);
+        let sandbox = Sandbox::check(&settings, &program, &mut warnings)?;
         let config = Config {
             listen,
             public_url,
@@ -121,6 +124,8 @@ impl Startup {
             catalogue,
             egress: Arc::new(egress),
             allow_headers: upstreams::allow_headers(&settings)?,
+            sandbox: Arc::new(sandbox),
+            roots: sandbox::roots(&settings)?,
             params_in_url: settings.params_in_url.unwrap_or_default(),
             program,
             limits: Limits::parse(&settings.limits)?,

@@ -20,6 +20,8 @@ fn gate(auth: Auth, public_url: Option<&str>) -> Gate {
         catalogue: Catalogue::default(),
         egress: std::sync::Arc::default(),
         allow_headers: Vec::new(),
+        sandbox: std::sync::Arc::default(),
+        roots: Vec::new(),
         params_in_url: ParamsInUrl::Signed,
         program: PathBuf::new(),
         limits: Limits::default(),
