@@ -153,7 +153,7 @@ pub struct Limits {
     pub session_life: Duration,
     /// Bytes of a server's standard error that are kept.
     pub stderr_bytes: usize,
-    /// Child processes at once; over it: 503, or close code 4429.
+    /// Child processes at once; over it: close code 4429.
     pub children: usize,
     /// Files and sockets that one process of a server may have open, from the sandbox level `basic` on.
     pub child_open_files: usize,

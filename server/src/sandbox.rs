@@ -1,13 +1,18 @@
 //! How far an MCP server that is a process is shut in.
 //!
-//! Owns the names of the levels, and the arguments of the program that gives the last of them. Never starts anything.
+//! Owns the names of the levels, what an operator may ask for beside them, and the arguments of the program that gives
+//! the last of them. Never starts anything.
 
 pub mod bubblewrap;
+
+use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::ValueEnum;
 use serde::Deserialize;
 
-/// What is done to keep an MCP server from harming the machine: each level does all that the one before it does.
+/// What is done to keep an MCP server from harming the machine. Each level does what `basic` does, and `bwrap` also
+/// what `cgroup` does where the machine has control groups.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum, Deserialize,
 )]
@@ -28,11 +33,6 @@ impl SandboxLevel {
     /// Every level, the weakest first.
     pub const ALL: [Self; 4] = [Self::None, Self::Basic, Self::Cgroup, Self::Bwrap];
 
-    /// The level of a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.name() == name)
-    }
-
     /// Its name in settings, the catalogue and the audit log.
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,6 +44,31 @@ impl SandboxLevel {
     }
 }
 
+/// A word that names no level; the end of a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be \"none\", \"basic\", \"cgroup\" or \"bwrap\"")]
+pub struct UnknownLevel;
+
+impl FromStr for SandboxLevel {
+    type Err = UnknownLevel;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|level| level.name() == name)
+            .ok_or(UnknownLevel)
+    }
+}
+
+/// What a process may do beyond the rules of the level `bwrap`.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct SandboxOptions {
+    /// Absolute paths below which it may write.
+    pub writable: Vec<PathBuf>,
+    /// Whether it may use the network; absent: as it is without this.
+    pub network: Option<bool>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,7 +76,8 @@ mod tests {
     #[test]
     fn a_level_has_one_name_everywhere() {
         for level in SandboxLevel::ALL {
-            assert_eq!(SandboxLevel::parse(level.name()), Some(level));
+            assert_eq!(level.name().parse(), Ok(level));
+            assert!(UnknownLevel.to_string().contains(level.name()));
             let flag = level.to_possible_value().unwrap();
             assert_eq!(flag.get_name(), level.name());
             let key = format!("level = {:?}", level.name());
@@ -59,6 +85,6 @@ mod tests {
             let read: SandboxLevel = table["level"].clone().try_into().unwrap();
             assert_eq!(read, level);
         }
-        assert_eq!(SandboxLevel::parse("Basic"), None);
+        assert_eq!("Basic".parse::<SandboxLevel>(), Err(UnknownLevel));
     }
 }

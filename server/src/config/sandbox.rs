@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::config::error::ConfigError;
 use crate::config::settings::Settings;
 use crate::sandbox::SandboxLevel;
+use crate::sandbox::SandboxOptions;
 use crate::sandbox::bubblewrap::View;
 #[cfg(unix)]
 use crate::supervise::groups::Groups;
@@ -60,14 +61,13 @@ impl Sandbox {
     ) -> Result<Self, ConfigError> {
         let level = settings.sandbox.unwrap_or_default();
         let paths = settings.sandbox_write.iter();
-        let sandbox = Self {
+        let options = SandboxOptions {
             writable: paths
                 .map(|path| existing("--sandbox-write", path))
                 .collect::<Result<_, _>>()?,
-            network: settings.sandbox_network.unwrap_or(true),
-            ..Self::default()
+            network: settings.sandbox_network,
         };
-        let asks_for_more = !sandbox.writable.is_empty() || !sandbox.network;
+        let asks_for_more = options != SandboxOptions::default();
         if asks_for_more && level != SandboxLevel::Bwrap {
             warnings.push(format!(
                 "--sandbox-write and --sandbox-network do nothing for servers at the sandbox level {}; they are for \
@@ -75,8 +75,8 @@ impl Sandbox {
                 level.name()
             ));
         }
-        let sandbox = sandbox
-            .at(level, program)
+        let sandbox = Self::default()
+            .of_server(Some(level), &options, program)
             .map_err(|error| ConfigError::new(format!("--sandbox {}: {error}", level.name())))?;
         #[cfg(unix)]
         if level == SandboxLevel::Bwrap && sandbox.groups.is_none() {
@@ -89,15 +89,22 @@ impl Sandbox {
         Ok(sandbox)
     }
 
-    /// The same at another level, once it has been tried on this machine. `program` is this binary.
+    /// That of one server, once it has been tried on this machine: at another level, and with more options.
+    /// `program` is this binary.
     ///
     /// # Errors
     /// A sentence that says what is missing.
-    pub fn at(&self, level: SandboxLevel, program: &Path) -> Result<Self, String> {
-        let mut sandbox = Self {
-            level,
-            ..self.clone()
-        };
+    pub fn of_server(
+        &self,
+        level: Option<SandboxLevel>,
+        options: &SandboxOptions,
+        program: &Path,
+    ) -> Result<Self, String> {
+        let mut sandbox = self.clone();
+        sandbox.writable.extend(options.writable.iter().cloned());
+        let level = level.unwrap_or(self.level);
+        sandbox.level = level;
+        sandbox.network = options.network.unwrap_or(self.network);
         match level {
             SandboxLevel::None | SandboxLevel::Basic => {}
             SandboxLevel::Cgroup => sandbox.find_groups()?,

@@ -17,6 +17,7 @@ use footbridge::config::Limits;
 use footbridge::config::sandbox::Sandbox;
 use footbridge::policy::Policy;
 use footbridge::sandbox::SandboxLevel;
+use footbridge::sandbox::SandboxOptions;
 use footbridge::upstream;
 use footbridge::upstream::FromUpstream;
 use footbridge::upstream::Upstream;
@@ -66,7 +67,7 @@ async fn connect_with(params: StdioParams, limits: &Limits) -> Result<Upstream, 
 
 /// A level of the sandbox, which this machine must give: these tests are not for others.
 fn at(level: SandboxLevel) -> Sandbox {
-    match Sandbox::default().at(level, program()) {
+    match Sandbox::default().of_server(Some(level), &SandboxOptions::default(), program()) {
         Ok(sandbox) => sandbox,
         Err(missing) => panic!("{}: {missing}", level.name()),
     }
