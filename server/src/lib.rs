@@ -37,3 +37,4 @@ pub mod sessions;
 pub mod supervise;
 pub mod tickets;
 pub mod upstream;
+pub mod variables;

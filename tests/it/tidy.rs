@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
         "principal",
         "sandbox",
         "supervise",
+        "variables",
     ],
     &["audit", "catalogue"],
     &["config"],
