@@ -97,15 +97,22 @@ impl Page {
 
     /// The next frame's text; `None` when the socket is closed.
     pub async fn text(&mut self) -> Option<String> {
-        loop {
-            match within("a frame", self.socket.next()).await? {
-                Ok(Message::Text(text)) => return Some(text.as_str().to_owned()),
-                Ok(Message::Close(_)) | Err(_) => return None,
-                Ok(
-                    Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_),
-                ) => {}
+        // Pings come for ever, so the wait is for all of it.
+        within("a frame", async {
+            loop {
+                match self.socket.next().await? {
+                    Ok(Message::Text(text)) => return Some(text.as_str().to_owned()),
+                    Ok(Message::Close(_)) | Err(_) => return None,
+                    Ok(
+                        Message::Ping(_)
+                        | Message::Pong(_)
+                        | Message::Binary(_)
+                        | Message::Frame(_),
+                    ) => {}
+                }
             }
-        }
+        })
+        .await
     }
 
     /// The next frame, what was skipped first.
@@ -203,23 +210,29 @@ impl Page {
     /// Reads until the socket is closed; the frames, and the close code and reason.
     pub async fn until_closed(&mut self) -> (Vec<Value>, Option<(u16, String)>) {
         let mut frames: Vec<Value> = self.skipped.drain(..).collect();
-        loop {
-            match within("the close", self.socket.next()).await {
-                Some(Ok(Message::Text(text))) => {
-                    frames.push(serde_json::from_str(&text).expect("a frame is JSON"))
+        let socket = &mut self.socket;
+        let closed = async {
+            loop {
+                match socket.next().await {
+                    Some(Ok(Message::Text(text))) => {
+                        frames.push(serde_json::from_str(&text).expect("a frame is JSON"));
+                    }
+                    Some(Ok(Message::Close(close))) => {
+                        return close
+                            .map(|close| (close.code.into(), close.reason.as_str().to_owned()));
+                    }
+                    Some(Ok(
+                        Message::Ping(_)
+                        | Message::Pong(_)
+                        | Message::Binary(_)
+                        | Message::Frame(_),
+                    )) => {}
+                    Some(Err(_)) | None => return None,
                 }
-                Some(Ok(Message::Close(close))) => {
-                    return (
-                        frames,
-                        close.map(|close| (close.code.into(), close.reason.as_str().to_owned())),
-                    );
-                }
-                Some(Ok(
-                    Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_),
-                )) => {}
-                Some(Err(_)) | None => return (frames, None),
             }
-        }
+        };
+        let close = within("the close", closed).await;
+        (frames, close)
     }
 
     /// The next frame within a time; `None` when there was none.
