@@ -31,4 +31,5 @@ pub mod sessions;
 #[cfg(unix)]
 pub mod supervise;
 pub mod tickets;
+pub mod tls;
 pub mod upstream;

@@ -16,6 +16,7 @@ use footbridge::config::error::ConfigError;
 use footbridge::config::settings::Settings;
 use footbridge::config::startup::Startup;
 use footbridge::demo;
+use footbridge::meters;
 use footbridge::open;
 use footbridge::serve::Bound;
 use footbridge::supervise;
@@ -100,6 +101,7 @@ fn run_serve(settings: Settings) -> ExitCode {
         say(&mut io::stderr(), &format!("Warning: {warning}"));
     }
     log_to_stderr(&startup.log);
+    meters::install();
     let Ok(runtime) = Runtime::new() else {
         return fail("The system gives no threads to run in.");
     };

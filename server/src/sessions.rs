@@ -16,6 +16,7 @@ use chrono::DateTime;
 use chrono::Utc;
 use footbridge_shared::api::SessionState;
 use footbridge_shared::api::StatusResponse;
+use footbridge_shared::api::Transport;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use tokio::sync::watch;
@@ -25,6 +26,8 @@ use tracing::info_span;
 use tracing::warn;
 
 use crate::config::Limits;
+use crate::dialect::DialectName;
+use crate::meters;
 use crate::principal::Principal;
 use crate::session;
 use crate::session::Browser;
@@ -150,13 +153,7 @@ impl Sessions {
                 "The bridge is shutting down.",
             ));
         }
-        if live.by_id.len() >= self.limits.sessions {
-            return Err(Fault::new(
-                FaultCode::TooManySessions,
-                "The bridge has as many sessions as it may.",
-            )
-            .hint("Close one, or raise limits.sessions."));
-        }
+        self.check(&live, &entry.opening.principal)?;
         if live.by_id.contains_key(&entry.opening.id) {
             return Err(Fault::new(
                 FaultCode::SessionInUse,
@@ -165,6 +162,46 @@ impl Sessions {
         }
         live.by_id.insert(entry.opening.id.clone(), entry);
         Ok(())
+    }
+
+    fn check(&self, live: &Live, principal: &Principal) -> Result<(), Fault> {
+        if live.by_id.len() >= self.limits.sessions {
+            meters::reached("sessions");
+            return Err(Fault::new(
+                FaultCode::TooManySessions,
+                "The bridge has as many sessions as it may.",
+            )
+            .hint("Close one, or raise limits.sessions."));
+        }
+        let of_principal = |entry: &&Entry| entry.opening.principal == *principal;
+        let n_own = live.by_id.values().filter(of_principal).count();
+        if n_own >= self.limits.sessions_per_principal {
+            meters::reached("sessions_per_principal");
+            return Err(Fault::new(
+                FaultCode::TooManyRequests,
+                format!("You have {n_own} sessions already, as many as one caller may."),
+            )
+            .hint("Close one, or raise limits.sessions_per_principal."));
+        }
+        Ok(())
+    }
+
+    /// Whether this caller could open another session.
+    ///
+    /// # Errors
+    /// The fault that opening it would end with: the bridge is full, or the caller has as many as one may.
+    pub fn check_room(&self, principal: &Principal) -> Result<(), Fault> {
+        self.check(&lock(&self.live), principal)
+    }
+
+    /// How every session is reached, how its browser speaks, and what it is doing.
+    pub fn census(&self) -> Vec<(Transport, DialectName, SessionState)> {
+        let live = lock(&self.live);
+        let kind = |entry: &Entry| {
+            let state = entry.snapshot.borrow().state;
+            (entry.opening.transport(), entry.opening.dialect, state)
+        };
+        live.by_id.values().map(kind).collect()
     }
 
     /// Whether another session could be opened.
@@ -245,6 +282,7 @@ impl Sessions {
         let _ = tokio::time::timeout(limit, self.tracker.wait()).await;
         let n_left = lock(&self.live).by_id.len();
         if n_left > 0 {
+            meters::reached("drain_timeout");
             warn!(n_left, "sessions did not end in time");
         }
         n_left

@@ -30,6 +30,7 @@ use sha2::Sha256;
 use crate::bridge::Profile;
 use crate::config::Limits;
 use crate::config::ParamsInUrl;
+use crate::meters;
 use crate::principal::Principal;
 
 /// First byte of every ticket: the version of its layout.
@@ -124,6 +125,7 @@ impl Tickets {
         let whole = grant.params.to_json(SecretValues::Exposed);
         let n_bytes = whole.to_string().len();
         if n_bytes > self.limits.params_bytes {
+            meters::reached("params_bytes");
             let limit = self.limits.params_bytes;
             return Err(Fault::new(
                 FaultCode::TooLarge,
@@ -176,6 +178,7 @@ impl Tickets {
             pending.retain(|_, expires| *expires > now);
         }
         if pending.len() >= self.limits.pending_tickets {
+            meters::reached("pending_tickets");
             return Err(Fault::new(
                 FaultCode::TooManyRequests,
                 "Too many sessions wait to be opened.",
@@ -183,6 +186,7 @@ impl Tickets {
             .hint("Open the sockets of the sessions asked for, or try again in a minute."));
         }
         pending.insert(unique.clone(), expires);
+        meters::ticket();
         Ok(unique)
     }
 
@@ -225,6 +229,7 @@ impl Tickets {
             .open(session_id, visible, ticket)
             .ok_or_else(|| invalid("The ticket is not valid for this URL."))?;
         if contents.expires < now.timestamp_millis() {
+            meters::reached("ticket_life");
             return Err(invalid("The ticket has expired."));
         }
         if contents.origin != origin {

@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
         "open",
         "principal",
         "supervise",
+        "tls",
     ],
     &["audit", "config"],
     &["accept", "dialect", "policy"],

@@ -13,6 +13,7 @@ use footbridge_shared::rpc::Response;
 use tokio::time::Instant;
 
 use crate::config::Limits;
+use crate::meters;
 
 /// Requests of the browser that the MCP server has not answered.
 ///
@@ -72,11 +73,14 @@ impl Refused {
                 "A request with this id is still being answered.",
             )
             .hint("Use a new id for each request."),
-            Self::TooMany => Fault::new(
-                FaultCode::TooManyInFlight,
-                format!("The session already has {capacity} requests in flight."),
-            )
-            .hint("Wait for some of them, or raise limits.calls_in_flight."),
+            Self::TooMany => {
+                meters::reached("calls_in_flight");
+                Fault::new(
+                    FaultCode::TooManyInFlight,
+                    format!("The session already has {capacity} requests in flight."),
+                )
+                .hint("Wait for some of them, or raise limits.calls_in_flight.")
+            }
         }
     }
 }
@@ -218,6 +222,11 @@ impl Calls {
                 break;
             };
             self.by_browser_id.remove(&call.browser_id);
+            meters::reached(if now >= call.sent + self.timeout_max {
+                "request_timeout_max"
+            } else {
+                "request_timeout"
+            });
             due.push(call);
         }
         due
@@ -276,6 +285,7 @@ impl Asked {
             .collect();
         due.sort();
         for id in &due {
+            meters::reached("answer_timeout");
             self.open.remove(id);
         }
         due

@@ -2,12 +2,15 @@
 
 use std::collections::VecDeque;
 
+use crate::meters;
+
 /// The last lines of standard error.
 #[derive(Debug)]
 pub(super) struct StderrTail {
     lines: VecDeque<String>,
     n_bytes: usize,
     limit: usize,
+    has_dropped: bool,
 }
 
 impl StderrTail {
@@ -16,6 +19,7 @@ impl StderrTail {
             lines: VecDeque::new(),
             n_bytes: 0,
             limit,
+            has_dropped: false,
         }
     }
 
@@ -31,6 +35,10 @@ impl StderrTail {
                 break;
             };
             self.n_bytes -= oldest.len();
+            // Once per session: a server that talks a lot reaches it with every line from then on.
+            if !std::mem::replace(&mut self.has_dropped, true) {
+                meters::reached("stderr_bytes");
+            }
         }
     }
 

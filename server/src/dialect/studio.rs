@@ -15,6 +15,7 @@ use footbridge_shared::api;
 use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::rpc;
 use footbridge_shared::rpc::Id;
+use footbridge_shared::rpc::Malformed;
 use footbridge_shared::rpc::Message;
 use footbridge_shared::rpc::Request;
 use footbridge_shared::rpc::Response;
@@ -99,6 +100,22 @@ impl Studio {
         }
         turn.inbound.append(&mut answers.inbound);
         self.send(answers.to_browser, turn);
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        text: &str,
+        why: &Malformed,
+        now: DateTime<Utc>,
+        turn: &mut Turn,
+    ) {
+        let frame = if is_json_rpc(text) {
+            self.settle(Speech::JsonRpc, now, turn);
+            refusal(why)
+        } else {
+            error_frame(&format!("Invalid message format: {why}"), now)
+        };
+        self.send(vec![frame], turn);
     }
 
     fn send(&mut self, mut frames: Vec<String>, turn: &mut Turn) {

@@ -28,6 +28,7 @@ use crate::http::admission;
 use crate::http::json;
 use crate::http::refuse;
 use crate::http::respond;
+use crate::meters;
 use crate::principal::Principal;
 use crate::tickets::Grant;
 
@@ -45,13 +46,7 @@ async fn try_connect(request: &Request, body: Body, app: &App) -> Result<Connect
     let body = read_json(request, body, app).await?;
     let params = read_params(&body)?;
     app.policy.approve(&params)?;
-    if !app.sessions.has_room() {
-        return Err(Fault::new(
-            FaultCode::TooManySessions,
-            "The bridge has as many sessions as it may.",
-        )
-        .hint("Close one, or raise limits.sessions."));
-    }
+    app.sessions.check_room(principal)?;
     let now = Utc::now();
     let session_id = session_id(app.node);
     let grant = Grant {
@@ -70,6 +65,7 @@ async fn try_connect(request: &Request, body: Body, app: &App) -> Result<Connect
         websocket_url.push_str(&ticket);
     }
     if websocket_url.len() > app.config.limits.socket_url_bytes {
+        meters::reached("socket_url_bytes");
         let limit = app.config.limits.socket_url_bytes;
         return Err(Fault::new(
             FaultCode::TooLarge,
@@ -115,6 +111,7 @@ async fn read_json(request: &Request, body: Body, app: &App) -> Result<Value, Fa
     let bytes = match read {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(poem::error::ReadBodyError::PayloadTooLarge)) => {
+            meters::reached("body_bytes");
             return Err(Fault::new(
                 FaultCode::TooLarge,
                 format!("The body may have at most {} bytes.", limits.body_bytes),
@@ -127,6 +124,7 @@ async fn read_json(request: &Request, body: Body, app: &App) -> Result<Value, Fa
             ));
         }
         Err(_) => {
+            meters::reached("body_timeout");
             return Err(Fault::new(
                 FaultCode::RequestTimeout,
                 "The body did not arrive in time.",

@@ -1,7 +1,6 @@
 //! The WebSocket upgrade: whose right opens the session, which dialect, and how a refusal reaches the page.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::alphabet;
@@ -41,6 +40,7 @@ use crate::http::App;
 use crate::http::admission;
 use crate::http::api::default_profile;
 use crate::http::refuse;
+use crate::meters;
 use crate::session::Opening;
 use crate::tickets::Grant;
 
@@ -48,8 +48,6 @@ use crate::tickets::Grant;
 const READ_BUFFER: usize = 8 * 1024;
 /// How much larger than the limit a frame may be and still get a proper close code: a larger one is not read.
 const HARD_LIMIT: usize = 4;
-/// How long the page is given to read why it gets no session.
-const FAREWELL: Duration = Duration::from_secs(2);
 /// The longest id a caller may choose for itself.
 const MAX_SESSION_ID: usize = 128;
 
@@ -79,8 +77,13 @@ pub(super) async fn upgrade(
                 Err(fault) => Err((fault, stream)),
             };
             if let Err((fault, stream)) = refused {
-                app.sessions
-                    .spawn_farewell(farewell(stream, fault, dialect, session_id));
+                let limit = app.config.limits.close_timeout;
+                let farewell = farewell(stream, fault, dialect, session_id);
+                app.sessions.spawn_farewell(async move {
+                    if timeout(limit, farewell).await.is_err() {
+                        meters::reached("close_timeout");
+                    }
+                });
             }
         })
         .into_response()
@@ -302,6 +305,7 @@ async fn farewell(
     dialect: DialectName,
     session_id: String,
 ) {
+    meters::fault(fault.code);
     let mut turn = Turn::default();
     let close = Frame::Close(Some((
         CloseCode::from(fault.code.close_code()),
@@ -325,7 +329,8 @@ async fn farewell(
         while let Some(Ok(_)) = stream.next().await {}
         stream.close().await
     };
-    let _ = timeout(FAREWELL, said).await;
+    // Fails when the page is gone already.
+    let _: std::io::Result<()> = said.await;
 }
 
 fn short(message: &str) -> String {

@@ -68,12 +68,7 @@ pub(super) async fn connect(
         to_bridge,
         stop.clone(),
     ));
-    Ok(Upstream {
-        sender,
-        receiver,
-        tasks,
-        stop,
-    })
+    Ok(Upstream::new((sender, receiver), tasks, stop))
 }
 
 /// Opens the stream and waits for the endpoint.

@@ -36,12 +36,16 @@ use super::stdin;
 use super::stdout::End;
 use super::stdout::Stdout;
 use crate::config::Limits;
+use crate::meters;
 use crate::supervise::LEFTOVER_WAIT;
 use crate::supervise::Verdict;
 use crate::supervise::processes;
 
 /// How much longer than it was told a supervisor may take before it is killed itself.
 const SUPERVISOR_SLACK: Duration = Duration::from_secs(1);
+
+/// What ends a command that did not end at SIGTERM.
+const SIGKILL: i32 = 9;
 
 /// How often to look for processes that a killed supervisor left behind, and how long in between.
 const SWEEPS: u32 = 50;
@@ -113,13 +117,23 @@ fn upstream(started: Started, name: String, params: &StdioParams, limits: &Limit
         lines: Lines::new(started.stdout, limits.upstream_message_bytes),
         encoding_errors: params.encoding_errors,
         queue: to_bridge.clone(),
-        display: Display::new(to_bridge.clone(), Arc::clone(&redactor), "standard output"),
+        display: Display::new(
+            to_bridge.clone(),
+            Arc::clone(&redactor),
+            "standard output",
+            limits.stderr_lines,
+        ),
         ending: ending.clone(),
     };
     tasks.spawn(async move {
         let _ = stdout_ended.send(stdout.read().await);
     });
-    let display = Display::new(to_bridge.clone(), redactor, "standard error");
+    let display = Display::new(
+        to_bridge.clone(),
+        redactor,
+        "standard error",
+        limits.stderr_lines,
+    );
     let stderr = Stderr::new(display, limits.stderr_bytes).read(started.stderr, ending.clone());
     tasks.spawn(async move {
         let _ = stderr_ended.send(stderr.await);
@@ -142,12 +156,7 @@ fn upstream(started: Started, name: String, params: &StdioParams, limits: &Limit
         // Fails when the session is over, and waits for it as long as it is not.
         let _ = to_bridge.send(FromUpstream::Gone(fault)).await;
     });
-    Upstream {
-        sender,
-        receiver,
-        tasks,
-        stop,
-    }
+    Upstream::new((sender, receiver), tasks, stop)
 }
 
 /// A running MCP server, and everything that tells of its end.
@@ -181,7 +190,9 @@ enum Reason {
 impl Process {
     /// Waits for the end of the process, brings it about when there is reason to, and says how it went.
     async fn attend(mut self) -> Fault {
+        let _counted = meters::child();
         let mut stdout_ended = false;
+        let mut is_terminated = false;
         let mut reason = tokio::select! {
             _ = self.supervisor.wait() => Reason::Exited,
             () = self.stop.cancelled() => Reason::Stopped,
@@ -208,7 +219,13 @@ impl Process {
                 }
                 status
             }
-            Err(_) => self.terminate().await,
+            Err(_) => {
+                if reason != Reason::TooLarge {
+                    meters::reached("stop_stdin_wait");
+                }
+                is_terminated = true;
+                self.terminate().await
+            }
         };
         if !status.as_ref().is_ok_and(|status| status.code().is_some()) {
             // A supervisor never ends by a signal of its own accord: it was killed and has left things behind.
@@ -219,6 +236,12 @@ impl Process {
             reason = Reason::TooLarge;
         }
         let remains = (&mut self.stderr_end).await.unwrap_or_default();
+        if reason == Reason::TooLarge {
+            meters::reached("upstream_message_bytes");
+        }
+        if is_terminated && remains.verdict == Some(Verdict::Signal(SIGKILL)) {
+            meters::reached("stop_term_wait");
+        }
         self.fault(reason, status.ok(), remains)
     }
 
