@@ -5,12 +5,13 @@
 //!
 //! In reading order: [`settings`] (what people may say, and where), `file` (one of those places), [`startup`] (the
 //! rules that make a [`Config`] of it), then their parts: [`address`], [`token`], `transport`,
-//! [`upstreams`], [`limits`], [`error`].
+//! [`upstreams`], [`servers`], [`limits`], [`error`].
 
 pub mod address;
 pub mod error;
 mod file;
 pub mod limits;
+pub mod servers;
 pub mod settings;
 pub mod startup;
 pub mod token;
@@ -28,6 +29,7 @@ use footbridge_shared::params::Secret;
 use serde::Deserialize;
 
 use crate::catalogue::Catalogue;
+use crate::config::servers::ServersFile;
 use crate::egress::Egress;
 use crate::tls;
 
@@ -50,18 +52,33 @@ pub struct Config {
     pub metrics_token: Option<Secret>,
     /// Which commands may be started.
     pub commands: Commands,
-    /// The named servers.
+    /// The named servers, as they were at the start.
     pub catalogue: Catalogue,
+    /// Where they are written, to be read again when it changes.
+    pub servers_file: Option<ServersFile>,
     /// What outgoing HTTP connections may reach, and how.
     pub egress: Arc<Egress>,
     /// Headers that callers may send to remote servers beyond the usual ones.
     pub allow_headers: Vec<String>,
     /// How server params travel in the socket's URL.
     pub params_in_url: ParamsInUrl,
+    /// Where the audit log goes, when one is kept.
+    pub audit: Option<AuditLog>,
     /// This binary: it supervises the children (`footbridge supervise`) and is the `demo` server.
     pub program: PathBuf,
     /// Every bound.
     pub limits: Limits,
+}
+
+/// Where the audit log goes, and what it promises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLog {
+    /// The file; `-` is standard error.
+    pub path: PathBuf,
+    /// Whether no session may begin while it cannot be written.
+    pub required: bool,
+    /// Whether each record is on the disk before the next is written.
+    pub sync: bool,
 }
 
 /// Who may use the bridge.
@@ -184,6 +201,10 @@ pub struct Limits {
     pub close_timeout: Duration,
     /// How long a shutdown waits for sessions to end.
     pub drain_timeout: Duration,
+    /// Records of the audit log that wait to be written; further ones are lost, and how many is recorded.
+    pub audit_queue: usize,
+    /// Refused requests that the audit log records each second; of further ones it records how many.
+    pub audit_refusals: usize,
 }
 
 impl Default for Limits {
@@ -232,6 +253,8 @@ impl Default for Limits {
             stop_term_wait: Duration::from_secs(3),
             close_timeout: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(10),
+            audit_queue: 4096,
+            audit_refusals: 20,
         }
     }
 }

@@ -8,6 +8,8 @@ mod openapi;
 mod page;
 mod socket;
 
+use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use footbridge_shared::api::ErrorResponse;
@@ -27,12 +29,15 @@ use poem::http::header;
 use poem::post;
 use tracing::debug;
 
+use crate::audit;
+use crate::audit::Record;
 use crate::config::Config;
 use crate::gate::Admission;
 use crate::gate::Gate;
 use crate::gate::METRICS;
 use crate::meters;
 use crate::policy::Policy;
+use crate::principal::Principal;
 use crate::sessions::Sessions;
 use crate::tickets::Tickets;
 
@@ -121,10 +126,16 @@ async fn admitted<E: Endpoint<Output = Response>>(
     mut request: Request,
     app: &App,
 ) -> poem::Result<Response> {
+    let (method, peer) = (request.method().clone(), peer(&request));
+    let refused = |code: FaultCode| {
+        let (code, method) = (code.name(), audit::foreign(method.as_str()));
+        debug!(code, method, "request refused");
+        audit::record(&Record::RequestRefused { peer, code, method });
+    };
     let admission = match app.gate.admit(&request) {
         Ok(admission) => admission,
         Err(fault) => {
-            debug!(code = fault.code.name(), method = %request.method(), "request refused");
+            refused(fault.code);
             let mut response = refuse(&fault);
             // The page of an allowed origin should be able to read that its token is wrong.
             if fault.code == FaultCode::Unauthorized {
@@ -146,9 +157,41 @@ async fn admitted<E: Endpoint<Output = Response>>(
             Err(error) => refuse(&from_poem(&error)),
         }
     };
+    // A route that needs a credential found none.
+    if response.extensions().get() == Some(&FaultCode::Unauthorized) {
+        refused(FaultCode::Unauthorized);
+    }
     allow_cors(&mut response, origin.as_ref());
     harden(&mut response);
     Ok(response)
+}
+
+/// Where a request comes from.
+fn peer(request: &Request) -> Option<IpAddr> {
+    request.remote_addr().as_socket_addr().map(SocketAddr::ip)
+}
+
+/// Records that somebody who passed the gate gets no session. Who brought no credential is recorded as any other
+/// request without one.
+fn record_denied(
+    fault: &Fault,
+    peer: Option<IpAddr>,
+    admission: &Admission,
+    ticket: Option<(&str, &Principal)>,
+) {
+    if fault.code == FaultCode::Unauthorized {
+        return;
+    }
+    audit::record(&Record::ConnectDenied {
+        session: ticket.map(|(session, _)| session),
+        principal: ticket
+            .map(|(_, principal)| principal)
+            .or(admission.principal.as_ref()),
+        origin: &admission.origin,
+        peer,
+        code: fault.code.name(),
+        field: audit::field(fault),
+    });
 }
 
 fn admission(request: &Request) -> Result<&Admission, Fault> {
@@ -196,6 +239,17 @@ fn allow_cors(response: &mut Response, origin: Option<&HeaderValue>) {
     }
 }
 
+/// What an answer that is no page may do, should a browser show it as one.
+const NO_PAGE: &str =
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// What no page of the bridge uses. It writes to the clipboard where a person asks it to copy, and nothing else.
+const PERMISSIONS: &str = "accelerometer=(), autoplay=(), browsing-topics=(), camera=(), clipboard-read=(), \
+    clipboard-write=(self), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), \
+    idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), \
+    publickey-credentials-create=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), storage-access=(), \
+    usb=(), window-management=(), xr-spatial-tracking=()";
+
 /// What belongs on every answer, of the page or of the API.
 fn harden(response: &mut Response) {
     let headers = response.headers_mut();
@@ -206,13 +260,19 @@ fn harden(response: &mut Response) {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.insert(
-        "cross-origin-opener-policy",
-        HeaderValue::from_static("same-origin"),
-    );
+    for (name, value) in [
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", PERMISSIONS),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(NO_PAGE));
 }
 
 /// A value as a JSON body.
@@ -236,6 +296,7 @@ fn refuse(fault: &Fault) -> Response {
     response.set_status(
         StatusCode::from_u16(fault.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
     );
+    response.extensions_mut().insert(fault.code);
     let headers = response.headers_mut();
     if fault.code == FaultCode::Unauthorized {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -29,6 +29,7 @@ const TICKETS: &str = "footbridge_tickets_issued_total";
 const CHILDREN: &str = "footbridge_children";
 const MESSAGES: &str = "footbridge_messages_total";
 const BYTES: &str = "footbridge_message_bytes_total";
+const AUDIT_LOST: &str = "footbridge_audit_lost_total";
 const RELOADS: &str = "footbridge_reloads_total";
 
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -67,6 +68,7 @@ fn describe() {
     describe_gauge!(CHILDREN, "MCP servers that run as child processes now.");
     describe_counter!(MESSAGES, "Frames from and to browsers.");
     describe_counter!(BYTES, "Bytes of the frames from and to browsers.");
+    describe_counter!(AUDIT_LOST, "Records of the audit log that were lost.");
     describe_counter!(
         RELOADS,
         "Files that were read again, by whether they were good."
@@ -111,6 +113,11 @@ pub fn ticket() {
 pub fn reloaded(what: &'static str, is_good: bool) {
     let result = if is_good { "used" } else { "kept_old" };
     counter!(RELOADS, "what" => what, "result" => result).increment(1);
+}
+
+/// Counts records of the audit log that were lost.
+pub fn audit_lost(count: u64) {
+    counter!(AUDIT_LOST).increment(count);
 }
 
 /// Something that is there now; dropping it ends that.

@@ -21,6 +21,7 @@ use crate::http;
 use crate::http::App;
 use crate::meters;
 use crate::policy::Policy;
+use crate::policy::follow;
 use crate::sessions::Sessions;
 use crate::tickets::Tickets;
 use crate::tls::Tls;
@@ -79,6 +80,7 @@ impl Bound {
         let tls = tls.map_err(io::Error::other)?;
         let behind_proxy = self.config.behind_tls_proxy;
         let sessions = Sessions::new(limits.clone());
+        let file = self.config.servers_file.clone();
         let app = Arc::new(App {
             gate: Gate::new(&self.config, self.address.port()),
             policy: policy(&self.config),
@@ -99,12 +101,17 @@ impl Bound {
             limits: &limits,
             stop: stop.clone(),
         };
-        let accepting = accept::serve(door, http::routes(app));
+        let accepting = accept::serve(door, http::routes(Arc::clone(&app)));
         let mut watches = JoinSet::new();
         if let Some(tls) = tls {
             watches.spawn(tls.watch(|problem| reloaded("tls", problem)));
         }
-        let (n_left, ()) = tokio::join!(drained, accepting);
+        let following = async {
+            if let Some(file) = file {
+                follow(&app.policy, file, &stop).await;
+            }
+        };
+        let (n_left, (), ()) = tokio::join!(drained, accepting, following);
         Ok(n_left)
     }
 }
@@ -132,4 +139,5 @@ fn policy(config: &Config) -> Policy {
         Arc::clone(&config.egress),
     )
     .with_headers(config.allow_headers.clone(), token)
+    .with_limits(config.limits.clone())
 }

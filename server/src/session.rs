@@ -7,6 +7,7 @@ mod browser;
 mod frames;
 mod opening;
 mod pace;
+mod records;
 mod verdicts;
 
 use std::collections::VecDeque;
@@ -46,6 +47,8 @@ pub use opening::Opening;
 pub use opening::Pulse;
 pub use opening::Snapshot;
 pub use opening::Vitals;
+pub use opening::transport;
+use records::Recorded;
 pub use verdicts::Verdicts;
 
 /// An MCP server that is being started or connected to.
@@ -135,6 +138,7 @@ async fn run_with<B: Browser>(
         shown: SessionState::Starting,
         limits: limits.clone(),
     };
+    let recorded = Recorded::opened(&opening, &session.vitals.pulse);
     info!(
         dialect = opening.dialect.name(),
         upstream = opening.transport().name(),
@@ -172,6 +176,7 @@ async fn run_with<B: Browser>(
     };
     tokio::join!(session.line.close(&reason), stop);
     meters::session_ended(reason.code);
+    recorded.closed(reason.code);
     info!(
         reason = reason.code.name(),
         elapsed_ms = opened.elapsed().as_millis() as u64,
@@ -298,6 +303,7 @@ impl<B: Browser> Session<B> {
             Heard::Text(text) if text.len() > self.limits.frame_bytes => self.too_large(),
             Heard::Text(text) => {
                 self.passed();
+                self.vitals.pulse.from_browser.count(text.len());
                 let turn = frames::read(text, &mut self.dialect, &self.limits);
                 self.line.held_more(turn.inbound.len().saturating_sub(1));
                 self.carry_out(turn)
@@ -361,6 +367,7 @@ impl<B: Browser> Session<B> {
             match effect {
                 Effect::ToUpstream(message) => self.outbox.push_back(message),
                 Effect::ToBrowser(outbound) => {
+                    records::elicitation(&outbound);
                     // Before the browser can ask: what it is told is true by then.
                     if matches!(outbound, Outbound::State(_) | Outbound::Initialized(_)) {
                         self.publish();
@@ -389,6 +396,7 @@ impl<B: Browser> Session<B> {
 
     fn carry_out(&mut self, turn: Turn) -> Option<Fault> {
         for frame in turn.to_browser {
+            self.vitals.pulse.to_browser.count(frame.len());
             self.line.push(frame);
         }
         let mut reason = None;

@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicI64;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -25,9 +24,11 @@ use tracing::Instrument;
 use tracing::info_span;
 use tracing::warn;
 
+use crate::audit;
 use crate::config::Limits;
 use crate::dialect::DialectName;
 use crate::meters;
+use crate::policy::Approved;
 use crate::principal::Principal;
 use crate::session;
 use crate::session::Browser;
@@ -77,6 +78,23 @@ fn lock(live: &Mutex<Live>) -> MutexGuard<'_, Live> {
     live.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What the catalogue says of one server's sessions.
+fn check_room(live: &Live, approved: &Approved) -> Result<(), Fault> {
+    let (Some(server), Some(most)) = (approved.server(), approved.sessions()) else {
+        return Ok(());
+    };
+    let of_server = |entry: &&Entry| entry.opening.approved.server() == Some(server);
+    if live.by_id.values().filter(of_server).count() < most {
+        return Ok(());
+    }
+    meters::reached("sessions");
+    Err(Fault::new(
+        FaultCode::TooManySessions,
+        format!("The server \"{server}\" has as many sessions as it may ({most})."),
+    )
+    .hint("Close one, or raise limits.sessions of this server in the catalogue."))
+}
+
 impl Sessions {
     /// No sessions yet.
     pub fn new(limits: Limits) -> Self {
@@ -101,7 +119,7 @@ impl Sessions {
         let now = Utc::now();
         let pulse = Arc::new(Pulse {
             last_activity: AtomicI64::new(now.timestamp_millis()),
-            calls_in_flight: AtomicUsize::new(0),
+            ..Pulse::default()
         });
         let first = Snapshot {
             state: SessionState::Starting,
@@ -128,18 +146,15 @@ impl Sessions {
             id: opening.id.clone(),
         };
         let span = info_span!("session", session = opening.id);
-        let session = session::run(
-            opening,
-            browser,
-            self.limits.clone(),
-            Vitals { snapshot, pulse },
-            ended,
-        );
+        let id = opening.id.clone();
+        let own = opening.approved.limits();
+        let limits = own.unwrap_or(&self.limits).clone();
+        let session = session::run(opening, browser, limits, Vitals { snapshot, pulse }, ended);
         self.tracker.spawn(
-            async move {
+            audit::in_session(&id, async move {
                 session.await;
                 drop(registered);
-            }
+            })
             .instrument(span),
         );
         Ok(())
@@ -153,7 +168,8 @@ impl Sessions {
                 "The bridge is shutting down.",
             ));
         }
-        self.check(&live, &entry.opening.principal)?;
+        audit::permits()?;
+        self.check(&live, &entry.opening.principal, &entry.opening.approved)?;
         if live.by_id.contains_key(&entry.opening.id) {
             return Err(Fault::new(
                 FaultCode::SessionInUse,
@@ -164,7 +180,7 @@ impl Sessions {
         Ok(())
     }
 
-    fn check(&self, live: &Live, principal: &Principal) -> Result<(), Fault> {
+    fn check(&self, live: &Live, principal: &Principal, approved: &Approved) -> Result<(), Fault> {
         if live.by_id.len() >= self.limits.sessions {
             meters::reached("sessions");
             return Err(Fault::new(
@@ -183,15 +199,16 @@ impl Sessions {
             )
             .hint("Close one, or raise limits.sessions_per_principal."));
         }
-        Ok(())
+        check_room(live, approved)
     }
 
-    /// Whether this caller could open another session.
+    /// Whether this caller could open another session with this server.
     ///
     /// # Errors
-    /// The fault that opening it would end with: the bridge is full, or the caller has as many as one may.
-    pub fn check_room(&self, principal: &Principal) -> Result<(), Fault> {
-        self.check(&lock(&self.live), principal)
+    /// The fault that opening it would end with: the bridge is full, the caller has as many as one may, or the server
+    /// of the catalogue has as many as its entry allows.
+    pub fn check_room(&self, principal: &Principal, approved: &Approved) -> Result<(), Fault> {
+        self.check(&lock(&self.live), principal, approved)
     }
 
     /// How every session is reached, how its browser speaks, and what it is doing.

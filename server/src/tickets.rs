@@ -68,6 +68,8 @@ pub struct Grant {
     pub params: ServerParams,
     /// What to declare to the MCP server.
     pub profile: Profile,
+    /// What the server's entry in the catalogue was known by when the ticket was issued, if it is one of it.
+    pub revision: Option<String>,
 }
 
 /// A ticket as it goes into the socket's URL.
@@ -93,6 +95,8 @@ struct Contents {
     client_info: Box<serde_json::value::RawValue>,
     /// All params when they are sealed; otherwise only their secret values.
     params: Value,
+    #[serde(default)]
+    revision: Option<String>,
 }
 
 impl Tickets {
@@ -149,6 +153,7 @@ impl Tickets {
             capabilities: grant.profile.capabilities.clone(),
             client_info: grant.profile.client_info.clone(),
             params,
+            revision: grant.revision.clone(),
         };
         match self.mode {
             ParamsInUrl::Sealed => {
@@ -245,6 +250,7 @@ impl Tickets {
                 capabilities: contents.capabilities,
                 client_info: contents.client_info,
             },
+            revision: contents.revision,
         })
     }
 

@@ -1,5 +1,9 @@
 //! The end-to-end tests: the real bridge, real MCP servers, real clients. A sentence on what belongs where.
 
+/// The audit log: what is in it, and what becomes of it on a full disk and when it is rotated.
+mod audit;
+/// The servers that an operator offers: inputs, references, limits, and a file that changes.
+mod catalogue;
 /// What `POST connect` takes and gives, and what its ticket is good for.
 mod connect;
 /// The built-in server through the bridge: each of its tools, and everything else it offers.
@@ -16,6 +20,8 @@ mod lossless;
 mod programs;
 /// Messages through the bridge, to the byte.
 mod relay;
+/// Secrets, through everything that can happen to a session: seen nowhere.
+mod secrets;
 /// What an attacker gets: nothing.
 mod security;
 /// Real MCP servers of npm and PyPI, used for real.

@@ -215,6 +215,37 @@ pub struct Settings {
     )]
     pub log: Option<String>,
 
+    /// Write who connected, what was started and what was refused to this file, as JSON lines; `-` is standard error. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_AUDIT_LOG",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub audit_log: Option<PathBuf>,
+
+    /// Start no session while the audit log cannot be written. [default: false]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_AUDIT_REQUIRED",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub audit_required: Option<bool>,
+
+    /// Wait for the disk after each record of the audit log, so that a power cut takes none that was written. [default: false]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_AUDIT_SYNC",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub audit_sync: Option<bool>,
+
     /// The table `[limits]` of the file.
     #[arg(skip)]
     pub limits: toml::Table,
@@ -267,6 +298,9 @@ impl Settings {
             metrics_token_file: self.metrics_token_file.or(file.metrics_token_file),
             params_in_url: self.params_in_url.or(file.params_in_url),
             log: self.log.or(file.log),
+            audit_log: self.audit_log.or(file.audit_log),
+            audit_required: self.audit_required.or(file.audit_required),
+            audit_sync: self.audit_sync.or(file.audit_sync),
             limits: file.limits,
             token_in_arguments: self.token_in_arguments,
         }
@@ -322,6 +356,9 @@ mod tests {
             metrics_token_file = "a"
             params_in_url = "signed"
             log = "a"
+            audit_log = "a"
+            audit_required = true
+            audit_sync = true
             "#,
         )
         .unwrap();
@@ -350,6 +387,9 @@ mod tests {
             "--metrics-token-file=b",
             "--params-in-url=sealed",
             "--log=b",
+            "--audit-log=b",
+            "--audit-required=false",
+            "--audit-sync=no",
         ];
         let matches = Flags::command().get_matches_from(flags);
         let flags = Settings::from_matches(&matches).unwrap();

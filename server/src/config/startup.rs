@@ -3,7 +3,6 @@
 //! Owns which settings may stand together, and what the person who starts the bridge must be warned of.
 //! Never binds a port or starts anything.
 
-use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,12 +10,14 @@ use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 
 use crate::catalogue::Catalogue;
+use crate::config::AuditLog;
 use crate::config::Auth;
 use crate::config::Commands;
 use crate::config::Config;
 use crate::config::Limits;
 use crate::config::address;
 use crate::config::error::ConfigError;
+use crate::config::servers::ServersFile;
 use crate::config::settings::Settings;
 use crate::config::token;
 use crate::config::transport;
@@ -74,17 +75,16 @@ impl Startup {
         EnvFilter::try_new(&log).map_err(|error| {
             ConfigError::new(format!("--log {log:?} is not a log filter: {error}."))
         })?;
-        let catalogue = match &settings.servers {
-            None => Catalogue::with_demo(&program)
-                .map_err(|error| ConfigError::new(error.to_string()))?,
+        let limits = Limits::parse(&settings.limits)?;
+        let (catalogue, servers_file) = match &settings.servers {
+            None => {
+                let demo = Catalogue::with_demo(&program)
+                    .map_err(|error| ConfigError::new(error.to_string()))?;
+                (demo, None)
+            }
             Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| ConfigError::unreadable("--servers", path, &error))?;
-                let at =
-                    |error: &dyn Display| ConfigError::new(format!("{}: {error}", path.display()));
-                let catalogue = Catalogue::parse(&text, &program).map_err(|error| at(&error))?;
-                upstreams::check_catalogue(&catalogue).map_err(|error| at(&error))?;
-                catalogue
+                let (file, catalogue) = ServersFile::open(path, &program, &limits, variable)?;
+                (catalogue, Some(file))
             }
         };
 
@@ -117,11 +117,13 @@ impl Startup {
             metrics_token,
             commands,
             catalogue,
+            servers_file,
             egress: Arc::new(egress),
             allow_headers: upstreams::allow_headers(&settings)?,
             params_in_url: settings.params_in_url.unwrap_or_default(),
+            audit: audit(&settings)?,
             program,
-            limits: Limits::parse(&settings.limits)?,
+            limits,
         };
         Ok(Self {
             config,
@@ -209,6 +211,25 @@ fn auth(settings: &Settings, warnings: &mut Vec<String>) -> Result<Auth, ConfigE
         (None, None) => token::random()?,
     };
     Ok(Auth::Token(token))
+}
+
+fn audit(settings: &Settings) -> Result<Option<AuditLog>, ConfigError> {
+    let required = settings.audit_required.unwrap_or(false);
+    let sync = settings.audit_sync.unwrap_or(false);
+    match &settings.audit_log {
+        Some(path) if path.as_os_str().is_empty() => Err(ConfigError::new(
+            "--audit-log is empty; leave it out to keep no audit log.",
+        )),
+        Some(path) => Ok(Some(AuditLog {
+            path: path.clone(),
+            required,
+            sync,
+        })),
+        None if required || sync => Err(ConfigError::new(
+            "--audit-required and --audit-sync are about a log that is not kept; give its file with --audit-log.",
+        )),
+        None => Ok(None),
+    }
 }
 
 fn no_auth_warning(listen: SocketAddr, commands: Commands) -> String {
@@ -313,6 +334,14 @@ mod tests {
             (
                 "token = \"0123456789abcdef\"\ntoken_file = \"x\"",
                 "--token and --token-file are both given (as flags, variables or keys); keep one.",
+            ),
+            (
+                "audit_required = true",
+                "--audit-required and --audit-sync are about a log that is not kept; give its file with --audit-log.",
+            ),
+            (
+                "audit_log = \"\"",
+                "--audit-log is empty; leave it out to keep no audit log.",
             ),
             (
                 "token = \"\"",

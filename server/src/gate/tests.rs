@@ -21,9 +21,11 @@ fn gate(auth: Auth, public_url: Option<&str>) -> Gate {
         metrics_token: None,
         commands: Commands::CatalogueOnly,
         catalogue: Catalogue::default(),
+        servers_file: None,
         egress: std::sync::Arc::default(),
         allow_headers: Vec::new(),
         params_in_url: ParamsInUrl::Signed,
+        audit: None,
         program: PathBuf::new(),
         limits: Limits::default(),
     };

@@ -9,6 +9,7 @@ use footbridge_shared::api::SessionNotice;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::params::ServerParams;
+use footbridge_shared::params::wipe;
 use poem::Body;
 use poem::Request;
 use poem::Response;
@@ -20,16 +21,21 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
+use crate::audit;
+use crate::audit::Record;
 use crate::bridge::Profile;
 use crate::config::Commands;
 use crate::http::App;
 use crate::http::PREFIX;
 use crate::http::admission;
 use crate::http::json;
+use crate::http::peer;
+use crate::http::record_denied;
 use crate::http::refuse;
 use crate::http::respond;
 use crate::meters;
 use crate::principal::Principal;
+use crate::session::transport;
 use crate::tickets::Grant;
 
 /// What is declared to MCP servers for a browser that does not say (the wire contract, 1).
@@ -37,23 +43,33 @@ const DEFAULT_CAPABILITIES: &str = r#"{"sampling":{},"elicitation":{"form":{},"u
 
 #[handler]
 pub(super) async fn connect(request: &Request, body: Body, Data(app): Data<&Arc<App>>) -> Response {
-    respond(try_connect(request, body, app).await)
+    let result = try_connect(request, body, app).await;
+    if let (Err(fault), Ok(admission)) = (&result, admission(request)) {
+        record_denied(fault, peer(request), admission, None);
+    }
+    respond(result)
 }
 
 async fn try_connect(request: &Request, body: Body, app: &App) -> Result<ConnectResponse, Fault> {
     let admission = admission(request)?;
     let principal = admission.principal()?;
-    let body = read_json(request, body, app).await?;
-    let params = read_params(&body)?;
-    app.policy.approve(&params)?;
-    app.sessions.check_room(principal)?;
+    let mut body = read_json(request, body, app).await?;
+    let profile = read_profile(&body);
+    let params = read_params(&body);
+    // From here on the secrets are where they are overwritten when they go.
+    wipe(&mut body);
+    let params = params?;
+    let approved = app.policy.approve(&params)?;
+    app.sessions.check_room(principal, &approved)?;
+    audit::permits()?;
     let now = Utc::now();
     let session_id = session_id(app.node);
     let grant = Grant {
         principal: principal.clone(),
         origin: admission.origin.clone(),
         params,
-        profile: read_profile(&body)?,
+        profile: profile?,
+        revision: approved.revision().map(str::to_owned),
     };
     let issued = app.tickets.issue(&session_id, &grant, now)?;
     let mut websocket_url = format!(
@@ -77,6 +93,14 @@ async fn try_connect(request: &Request, body: Body, app: &App) -> Result<Connect
         .field("server_params")
         .hint("Put the server into the catalogue, or raise limits.socket_url_bytes."));
     }
+    audit::record(&Record::ConnectAccepted {
+        session: &session_id,
+        principal,
+        origin: &admission.origin,
+        peer: peer(request),
+        transport: transport(approved.params()).name(),
+        label: approved.label(),
+    });
     Ok(ConnectResponse {
         status: true,
         message: "Open websocket_url to start the session".to_owned(),
@@ -270,7 +294,9 @@ pub(super) fn live() -> Response {
 
 #[handler]
 pub(super) fn ready(Data(app): Data<&Arc<App>>) -> Response {
-    if app.sessions.has_room() {
+    if let Err(fault) = audit::permits() {
+        refuse(&fault)
+    } else if app.sessions.has_room() {
         json(&serde_json::json!({ "status": true, "message": "The bridge takes sessions" }))
     } else {
         refuse(&Fault::new(

@@ -11,6 +11,7 @@ use chrono::Utc;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::params::ServerParams;
+use footbridge_shared::params::wipe;
 use futures_util::SinkExt;
 use futures_util::StreamExt;
 use poem::FromRequest;
@@ -27,6 +28,7 @@ use poem::web::websocket::WebSocket;
 use poem::web::websocket::WebSocketStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use zeroize::Zeroizing;
 
 use crate::config::Limits;
 use crate::config::ParamsInUrl;
@@ -39,8 +41,11 @@ use crate::gate::offered_subprotocols;
 use crate::http::App;
 use crate::http::admission;
 use crate::http::api::default_profile;
+use crate::http::peer;
+use crate::http::record_denied;
 use crate::http::refuse;
 use crate::meters;
+use crate::principal::Principal;
 use crate::session::Opening;
 use crate::tickets::Grant;
 
@@ -61,19 +66,52 @@ pub(super) async fn upgrade(
         Ok(accepted) => accepted,
         Err(fault) => return refuse(&fault),
     };
+    let admission = match admission(request) {
+        Ok(admission) => admission.clone(),
+        Err(fault) => return refuse(&fault),
+    };
+    let peer = peer(request);
     let opening = match authorize(request, &session_id, dialect, app) {
-        Ok(opening) => opening,
-        Err(Denied::BeforeUpgrade(fault)) => return refuse(&fault),
-        Err(Denied::OnSocket(fault)) => Err(fault),
+        Ok(opening) => Ok(opening),
+        Err(Denied {
+            fault,
+            granted_to,
+            before_upgrade,
+        }) => {
+            let ticket = granted_to
+                .as_ref()
+                .map(|principal| (&*session_id, principal));
+            record_denied(&fault, peer, &admission, ticket);
+            if before_upgrade {
+                return refuse(&fault);
+            }
+            Err(fault)
+        }
     };
     let app = Arc::clone(app);
+    let own = opening
+        .as_ref()
+        .ok()
+        .and_then(|opening| opening.approved.limits());
     let socket = socket
         .protocols(dialect.subprotocol())
-        .config(socket_config(&app.config.limits));
+        .config(socket_config(own.unwrap_or(&app.config.limits)));
     socket
         .on_upgrade(move |stream| async move {
             let refused = match opening {
-                Ok(opening) => app.sessions.open(opening, stream),
+                Ok(opening) => {
+                    let principal = opening.principal.clone();
+                    app.sessions
+                        .open(opening, stream)
+                        .inspect_err(|(fault, _)| {
+                            record_denied(
+                                fault,
+                                peer,
+                                &admission,
+                                Some((&*session_id, &principal)),
+                            );
+                        })
+                }
                 Err(fault) => Err((fault, stream)),
             };
             if let Err((fault, stream)) = refused {
@@ -133,11 +171,31 @@ fn socket_config(limits: &Limits) -> WebSocketConfig {
         .max_message_size(Some(limits.frame_bytes * HARD_LIMIT))
 }
 
-/// Who is told how: what only an attacker would provoke is an HTTP status; what the page should be able to read
-/// comes on the socket.
-enum Denied {
-    BeforeUpgrade(Fault),
-    OnSocket(Fault),
+/// Why a socket gets no session.
+struct Denied {
+    fault: Fault,
+    /// Whose ticket it brought, when that was good.
+    granted_to: Option<Principal>,
+    /// What only an attacker would provoke is an HTTP status; what the page should be able to read comes on the
+    /// socket.
+    before_upgrade: bool,
+}
+
+impl Denied {
+    fn before_upgrade(fault: Fault) -> Self {
+        Self {
+            before_upgrade: true,
+            ..Self::on_socket(fault)
+        }
+    }
+
+    fn on_socket(fault: Fault) -> Self {
+        Self {
+            fault,
+            granted_to: None,
+            before_upgrade: false,
+        }
+    }
 }
 
 fn authorize(
@@ -145,38 +203,39 @@ fn authorize(
     session_id: &str,
     dialect: DialectName,
     app: &App,
-) -> Result<Result<Opening, Fault>, Denied> {
-    let admission = admission(request).map_err(Denied::BeforeUpgrade)?;
+) -> Result<Opening, Denied> {
+    let admission = admission(request).map_err(Denied::before_upgrade)?;
     let query = Query::of(request);
     let grant = match (query.server_params, query.ticket) {
         (Some(params), Some(ticket)) => {
-            let visible = decode_text(&params).map_err(Denied::OnSocket)?;
+            let visible = decode_text(&params).map_err(Denied::on_socket)?;
             app.tickets
                 .redeem(session_id, &visible, &ticket, &admission.origin, Utc::now())
-                .map_err(Denied::OnSocket)?
+                .map_err(Denied::on_socket)?
         }
         (Some(params), None) if app.tickets.mode() == ParamsInUrl::Sealed && !is_json(&params) => {
             app.tickets
                 .redeem(session_id, "", &params, &admission.origin, Utc::now())
-                .map_err(Denied::OnSocket)?
+                .map_err(Denied::on_socket)?
         }
         // Without a ticket the request itself needs everything that POST connect demands.
         (Some(params), None) => {
             let principal = admission
                 .principal()
-                .map_err(Denied::BeforeUpgrade)?
+                .map_err(Denied::before_upgrade)?
                 .clone();
-            let params = plain_params(&params).map_err(Denied::OnSocket)?;
-            check_session_id(session_id).map_err(Denied::OnSocket)?;
+            let params = plain_params(&params).map_err(Denied::on_socket)?;
+            check_session_id(session_id).map_err(Denied::on_socket)?;
             Grant {
                 principal,
                 origin: admission.origin.clone(),
                 params,
                 profile: default_profile(),
+                revision: None,
             }
         }
         (None, _) => {
-            return Err(Denied::OnSocket(
+            return Err(Denied::on_socket(
                 Fault::new(FaultCode::ParamsInvalid, "Missing server_params")
                     .field("server_params"),
             ));
@@ -188,24 +247,29 @@ fn authorize(
         .as_ref()
         .is_some_and(|principal| *principal != grant.principal)
     {
-        return Err(Denied::OnSocket(Fault::new(
+        return Err(Denied::on_socket(Fault::new(
             FaultCode::TicketInvalid,
             "The ticket was issued to somebody else.",
         )));
     }
     let approved = app
         .policy
-        .approve(&grant.params)
-        .map_err(Denied::OnSocket)?;
-    Ok(Ok(Opening {
+        .approve_again(&grant.params, grant.revision.as_deref())
+        .map_err(|fault| Denied {
+            granted_to: Some(grant.principal.clone()),
+            ..Denied::on_socket(fault)
+        })?;
+    Ok(Opening {
         id: session_id.to_owned(),
         principal: grant.principal,
+        origin: grant.origin,
+        peer: peer(request),
         approved,
         dialect,
         profile: grant.profile,
         program: app.config.program.clone(),
         verdicts: Arc::clone(app.sessions.verdicts()),
-    }))
+    })
 }
 
 /// The two parameters of a socket's URL.
@@ -279,12 +343,14 @@ fn is_json(base64: &str) -> bool {
 }
 
 fn plain_params(base64: &str) -> Result<ServerParams, Fault> {
-    let value =
-        serde_json::from_str(&decode_text(base64)?).map_err(|_| params_invalid("not JSON"))?;
-    ServerParams::from_json(&value, "server_params").map_err(|error| {
+    let text = Zeroizing::new(decode_text(base64)?);
+    let mut value = serde_json::from_str(&text).map_err(|_| params_invalid("not JSON"))?;
+    let params = ServerParams::from_json(&value, "server_params").map_err(|error| {
         let field = error.field.clone();
         params_invalid(&error.to_string()).field(field)
-    })
+    });
+    wipe(&mut value);
+    params
 }
 
 fn check_session_id(session_id: &str) -> Result<(), Fault> {

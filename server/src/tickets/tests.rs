@@ -10,6 +10,7 @@ const SECRET: &str = "s3cret-value";
 fn grant() -> Grant {
     let params = json!({ "type": "StdioServerParams", "command": "c", "args": ["a"], "env": { "KEY": SECRET } });
     Grant {
+        revision: Some("a1b2".to_owned()),
         principal: Principal::token(),
         origin: "http://a".to_owned(),
         params: ServerParams::from_json(&params, "p").unwrap(),
