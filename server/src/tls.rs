@@ -67,14 +67,14 @@ impl Files {
             .map_err(|_| format!("{key} holds no private key in PEM"))?;
         CertifiedKey::from_der(chain, private, &default_provider())
             .map(|pair| Pair(Arc::new(pair)))
-            .map_err(|error| match error {
-                rustls::Error::InconsistentKeys(_) => {
+            .map_err(|error| {
+                if matches!(error, rustls::Error::InconsistentKeys(_)) {
                     format!("{key} is not the key of the certificate in {certificate}")
-                }
-                rustls::Error::InvalidCertificate(_) => {
+                } else if matches!(error, rustls::Error::InvalidCertificate(_)) {
                     format!("the first certificate in {certificate} cannot be read")
+                } else {
+                    format!("the key in {key} is of no kind that can be used")
                 }
-                _ => format!("the key in {key} is of no kind that can be used"),
             })
     }
 

@@ -198,7 +198,7 @@ impl Carrier {
             tokio::select! {
                 event = events.next() => match event {
                     Ok(Some(event)) if event.name == "message" => {
-                        for message in messages::parse(&event.data) {
+                        for message in messages::parse(&event.data, self.remote.json_depth) {
                             self.send(FromUpstream::Message(message)).await;
                         }
                     }

@@ -129,6 +129,7 @@ fn upstream(
     let stdout = Stdout {
         lines: Lines::new(started.stdout, limits.upstream_message_bytes),
         encoding_errors: params.encoding_errors,
+        json_depth: limits.json_depth,
         queue: to_bridge.clone(),
         display: Display::new(
             to_bridge.clone(),
