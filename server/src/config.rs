@@ -4,7 +4,7 @@
 //! Never consulted while running: constructors take what they need.
 //!
 //! In reading order: [`settings`] (what people may say, and where), `file` (one of those places), [`startup`] (the
-//! rules that make a [`Config`] of it), then their parts: [`address`], [`token`], `transport`,
+//! rules that make a [`Config`] of it), then their parts: [`address`], [`token`], `transport`, [`ticket_keys`],
 //! [`upstreams`], [`servers`], [`limits`], [`error`].
 
 pub mod address;
@@ -14,6 +14,7 @@ pub mod limits;
 pub mod servers;
 pub mod settings;
 pub mod startup;
+pub mod ticket_keys;
 pub mod token;
 mod transport;
 pub mod upstreams;
@@ -30,6 +31,7 @@ use serde::Deserialize;
 
 use crate::catalogue::Catalogue;
 use crate::config::servers::ServersFile;
+use crate::config::ticket_keys::TicketKeyFile;
 use crate::egress::Egress;
 use crate::tls;
 
@@ -64,6 +66,12 @@ pub struct Config {
     pub params_in_url: ParamsInUrl,
     /// Where the audit log goes, when one is kept.
     pub audit: Option<AuditLog>,
+    /// The file of the keys that seal tickets; absent: a random one at every start.
+    pub ticket_keys: Option<TicketKeyFile>,
+    /// The bridges that may open each other's tickets, when they have the same keys.
+    pub deployment: String,
+    /// This bridge among them: session ids begin with it.
+    pub node: u16,
     /// This binary: it supervises the children (`footbridge supervise`) and is the `demo` server.
     pub program: PathBuf,
     /// Every bound.
@@ -131,10 +139,17 @@ pub struct Limits {
     pub ticket_life: Duration,
     /// Tickets issued and neither used nor expired; over it: 429.
     pub pending_tickets: usize,
-    /// Bytes of server params as JSON; over it: 413.
+    /// Tickets of one caller issued and neither used nor expired; over it: 429.
+    pub pending_tickets_per_principal: usize,
+    /// Tickets of other bridges with the same keys that were used here and have not expired; over it: close code 4429.
+    pub used_tickets: usize,
+    /// Bytes of server params as JSON that travel in a URL; longer ones are kept in memory.
     pub params_bytes: usize,
-    /// Bytes of a socket's path and query; over it: 413.
+    /// Bytes of a socket's path and query; what would make it longer is kept in memory.
     pub socket_url_bytes: usize,
+    /// Bytes kept in memory in all of what is too long for a URL, until it is opened or the ticket expires; over it:
+    /// 429, and 413 for what alone is longer.
+    pub kept_params_bytes: usize,
     /// Sessions at once; over it: 503, or close code 4429.
     pub sessions: usize,
     /// Sessions at once of one caller; over it: 429, or close code 4429.
@@ -155,6 +170,8 @@ pub struct Limits {
     pub id_bytes: usize,
     /// Requests of a browser that wait for an answer; a further one gets an error.
     pub calls_in_flight: usize,
+    /// Requests of an MCP server that wait for the browser's answer; a further one gets an error.
+    pub asks_in_flight: usize,
     /// Messages that wait for a slow browser; then the MCP server is not read.
     pub backlog_messages: usize,
     /// Bytes that wait for a slow browser; then the MCP server is not read.
@@ -219,8 +236,11 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(10),
             ticket_life: Duration::from_secs(60),
             pending_tickets: 1000,
+            pending_tickets_per_principal: 200,
+            used_tickets: 100_000,
             params_bytes: 4096,
             socket_url_bytes: 6144,
+            kept_params_bytes: 16 * 1024 * 1024,
             sessions: 500,
             sessions_per_principal: 100,
             frame_bytes: 4 * 1024 * 1024,
@@ -231,6 +251,7 @@ impl Default for Limits {
             json_depth: 64,
             id_bytes: 128,
             calls_in_flight: 256,
+            asks_in_flight: 64,
             backlog_messages: 1024,
             backlog_bytes: 8 * 1024 * 1024,
             stall_timeout: Duration::from_secs(30),

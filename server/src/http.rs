@@ -3,6 +3,8 @@
 //! Owns the mapping between HTTP and the rest. Never talks to an upstream.
 
 mod api;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod metrics;
 mod openapi;
 mod page;
@@ -60,8 +62,6 @@ pub struct App {
     pub tickets: Tickets,
     /// The sessions.
     pub sessions: Sessions,
-    /// The random part of session ids is preceded by this node's number.
-    pub node: u16,
 }
 
 /// Everything the bridge serves, behind its gate.

@@ -19,6 +19,9 @@ pub mod config;
 pub mod demo;
 pub mod dialect;
 pub mod egress;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gate;
 pub mod http;
 pub mod logs;

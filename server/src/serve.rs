@@ -84,9 +84,8 @@ impl Bound {
         let app = Arc::new(App {
             gate: Gate::new(&self.config, self.address.port()),
             policy: policy(&self.config),
-            tickets: Tickets::new(&limits, self.config.params_in_url).map_err(io::Error::other)?,
+            tickets: Tickets::new(&self.config).map_err(io::Error::other)?,
             sessions: sessions.clone(),
-            node: 0,
             config: self.config,
         });
         let drained = async {
@@ -111,7 +110,8 @@ impl Bound {
                 follow(&app.policy, file, &stop).await;
             }
         };
-        let (n_left, (), ()) = tokio::join!(drained, accepting, following);
+        let (n_left, (), (), ()) =
+            tokio::join!(drained, accepting, following, app.tickets.tend(&stop));
         Ok(n_left)
     }
 }

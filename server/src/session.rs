@@ -321,10 +321,9 @@ impl<B: Browser> Session<B> {
         meters::reached("frame_bytes");
         let limit = self.limits.frame_bytes;
         let sentence = format!("A frame may have at most {limit} bytes.");
-        let fault = Fault::new(FaultCode::FrameTooLarge, sentence);
-        self.decide(Event::Ended(
-            fault.hint("Send less at once, or raise limits.frame_bytes."),
-        ))
+        let hint = "Send less at once, or raise limits.frame_bytes.";
+        let fault = Fault::new(FaultCode::FrameTooLarge, sentence).hint(hint);
+        self.decide(Event::Ended(fault))
     }
 
     fn on_due(&mut self, life_ends: Instant) -> Option<Fault> {

@@ -24,6 +24,8 @@ mod command;
 mod environment;
 mod events;
 mod failure;
+#[cfg(all(unix, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod http;
 #[cfg(unix)]
 mod lines;

@@ -12,6 +12,10 @@ mod demo;
 mod docs;
 /// Remote MCP servers that cannot be used.
 mod failures;
+/// MCP servers over stdio that mean harm.
+mod hostile;
+/// MCP servers over HTTP that mean harm.
+mod hostile_remote;
 /// What happens at a limit.
 mod limits;
 /// Nasty payloads over every transport.
@@ -34,6 +38,8 @@ mod status;
 mod stdio;
 /// AutoGen Studio's envelope, as it was recorded, and bare JSON-RPC beside it.
 mod studio;
+/// What tickets are good for where there are several bridges, keys that change, and params that are long.
+mod tickets;
 /// The rules that a machine can check.
 mod tidy;
 /// Every transport, revision and SDK, with real servers.

@@ -110,8 +110,11 @@ limits! {
     body_timeout: Seconds, 0.1..=300.0;
     ticket_life: Seconds, 1.0..=HOUR;
     pending_tickets: Count, 1.0..=1_000_000.0;
+    pending_tickets_per_principal: Count, 1.0..=1_000_000.0;
+    used_tickets: Count, 1.0..=10_000_000.0;
     params_bytes: Bytes, 256.0..=MIB;
     socket_url_bytes: Bytes, 512.0..=MIB;
+    kept_params_bytes: Bytes, 0.0..=(1024.0 * MIB);
     sessions: Count, 1.0..=100_000.0;
     sessions_per_principal: Count, 1.0..=100_000.0;
     frame_bytes: Bytes, KIB..=(256.0 * MIB);
@@ -122,6 +125,7 @@ limits! {
     json_depth: Count, 8.0..=100_000.0;
     id_bytes: Bytes, 16.0..=254.0;
     calls_in_flight: Count, 1.0..=100_000.0;
+    asks_in_flight: Count, 1.0..=100_000.0;
     backlog_messages: Count, 1.0..=1_000_000.0;
     backlog_bytes: Bytes, KIB..=(1024.0 * MIB);
     stall_timeout: Seconds, 0.1..=HOUR;

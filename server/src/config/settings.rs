@@ -206,6 +206,33 @@ pub struct Settings {
     #[arg(value_enum, hide_possible_values = true)]
     pub params_in_url: Option<ParamsInUrl>,
 
+    /// Seal tickets with the last key in this file, and open those of every key in it; it is read again when it changes. [default: one random key per start]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_TICKET_KEYS",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub ticket_keys: Option<PathBuf>,
+
+    /// Say which bridges may open each other's tickets: those with the same name and keys. [default: footbridge]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_DEPLOYMENT",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
+    pub deployment: Option<String>,
+
+    /// Begin session ids with this number, from 0 to 65535, so that whatever is in front of several bridges can tell whose they are. [default: 0]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_NODE",
+        hide_env_values = true,
+        value_name = "NUMBER"
+    )]
+    pub node: Option<u16>,
+
     /// Log what this filter lets through, such as `debug` or `info,footbridge::upstream=trace`. [default: info]
     #[arg(
         long,
@@ -297,6 +324,9 @@ impl Settings {
             tls_key: self.tls_key.or(file.tls_key),
             metrics_token_file: self.metrics_token_file.or(file.metrics_token_file),
             params_in_url: self.params_in_url.or(file.params_in_url),
+            ticket_keys: self.ticket_keys.or(file.ticket_keys),
+            deployment: self.deployment.or(file.deployment),
+            node: self.node.or(file.node),
             log: self.log.or(file.log),
             audit_log: self.audit_log.or(file.audit_log),
             audit_required: self.audit_required.or(file.audit_required),
@@ -355,6 +385,9 @@ mod tests {
             tls_key = "a"
             metrics_token_file = "a"
             params_in_url = "signed"
+            ticket_keys = "a"
+            deployment = "a"
+            node = 1
             log = "a"
             audit_log = "a"
             audit_required = true
@@ -386,6 +419,9 @@ mod tests {
             "--tls-key=b",
             "--metrics-token-file=b",
             "--params-in-url=sealed",
+            "--ticket-keys=b",
+            "--deployment=b",
+            "--node=2",
             "--log=b",
             "--audit-log=b",
             "--audit-required=false",

@@ -19,6 +19,7 @@ use crate::config::address;
 use crate::config::error::ConfigError;
 use crate::config::servers::ServersFile;
 use crate::config::settings::Settings;
+use crate::config::ticket_keys::TicketKeyFile;
 use crate::config::token;
 use crate::config::transport;
 use crate::config::upstreams;
@@ -28,6 +29,12 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
 
 /// What is logged unless told otherwise.
 pub const DEFAULT_LOG: &str = "info";
+
+/// The deployment of a bridge that is told none.
+pub const DEFAULT_DEPLOYMENT: &str = "footbridge";
+
+/// The most characters the name of a deployment may have.
+const LONGEST_DEPLOYMENT: usize = 100;
 
 /// Everything that is known before the bridge starts.
 #[derive(Clone, Debug)]
@@ -122,6 +129,9 @@ impl Startup {
             allow_headers: upstreams::allow_headers(&settings)?,
             params_in_url: settings.params_in_url.unwrap_or_default(),
             audit: audit(&settings)?,
+            ticket_keys: ticket_keys(&settings, &mut warnings)?,
+            deployment: deployment(&settings)?,
+            node: settings.node.unwrap_or_default(),
             program,
             limits,
         };
@@ -230,6 +240,28 @@ fn audit(settings: &Settings) -> Result<Option<AuditLog>, ConfigError> {
         )),
         None => Ok(None),
     }
+}
+
+fn ticket_keys(
+    settings: &Settings,
+    warnings: &mut Vec<String>,
+) -> Result<Option<TicketKeyFile>, ConfigError> {
+    let Some(path) = &settings.ticket_keys else {
+        return Ok(None);
+    };
+    let (file, warning) = TicketKeyFile::open(path)?;
+    warnings.extend(warning);
+    Ok(Some(file))
+}
+
+fn deployment(settings: &Settings) -> Result<String, ConfigError> {
+    let name = settings.deployment.as_deref().unwrap_or(DEFAULT_DEPLOYMENT);
+    if name.trim().is_empty() || name.chars().count() > LONGEST_DEPLOYMENT {
+        return Err(ConfigError::new(format!(
+            "--deployment must have from 1 to {LONGEST_DEPLOYMENT} characters."
+        )));
+    }
+    Ok(name.to_owned())
 }
 
 fn no_auth_warning(listen: SocketAddr, commands: Commands) -> String {
@@ -354,6 +386,8 @@ mod tests {
             "log = \"info,=\"",
             "allow_origin = [\"*\"]",
             "servers = \"/nowhere/x.json\"",
+            "ticket_keys = \"/nowhere/keys\"",
+            "deployment = \" \"",
         ] {
             assert!(check(text).is_err(), "{text}");
         }

@@ -4,6 +4,7 @@
 //! and whether the browser has shown that it speaks JSON-RPC.
 
 mod asked;
+mod frames;
 mod operation;
 
 use std::collections::HashMap;
@@ -11,12 +12,11 @@ use std::collections::VecDeque;
 
 use chrono::DateTime;
 use chrono::Utc;
-use footbridge_shared::api;
-use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::rpc;
 use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Malformed;
 use footbridge_shared::rpc::Message;
+use footbridge_shared::rpc::Notification;
 use footbridge_shared::rpc::Request;
 use footbridge_shared::rpc::Response;
 use serde_json::Value;
@@ -31,6 +31,10 @@ use crate::dialect::decode_rpc;
 use crate::dialect::refusal;
 use crate::dialect::to_text;
 use asked::Asked;
+use frames::error_frame;
+use frames::is_json_rpc;
+use frames::stamp;
+use frames::stderr_tail;
 use operation::Operation;
 
 /// How many unasked messages wait for the first frame that shows how the browser speaks.
@@ -285,6 +289,7 @@ impl Studio {
     fn encode_in_envelope(&mut self, message: &Message, now: DateTime<Utc>, turn: &mut Turn) {
         let frames = match message {
             Message::Notification(notification) => {
+                self.forget_cancelled(notification);
                 let params = notification.params().unwrap_or("{}");
                 let method = rpc::quoted(notification.method());
                 let details = format!(
@@ -328,6 +333,19 @@ impl Studio {
             },
         );
         vec![self.activity(kind.name(), &message, &details, now), frame]
+    }
+
+    /// A server that asks and cancels for ever must not fill the list.
+    fn forget_cancelled(&mut self, notification: &Notification) {
+        if notification.method() != "notifications/cancelled" {
+            return;
+        }
+        let id = notification
+            .params()
+            .and_then(|params| Id::from_json(&params[rpc::member(params, "requestId")?]));
+        if let Some(id) = id {
+            self.asked.retain(|_, asked| asked.id != id);
+        }
     }
 
     fn withdraw(&mut self, id: &Id, now: DateTime<Utc>, turn: &mut Turn) {
@@ -382,35 +400,5 @@ impl Studio {
             rpc::quoted(&self.session_id),
             rpc::quoted(&stamp(now)),
         )
-    }
-}
-
-/// AutoGen's page shows the text of `error` and nothing else, so what the server last said belongs in it.
-fn stderr_tail(report: &UpstreamReport) -> String {
-    if report.stderr.is_empty() {
-        String::new()
-    } else {
-        format!("\n{}", report.stderr.trim_end())
-    }
-}
-
-fn error_frame(error: &str, now: DateTime<Utc>) -> String {
-    to_text(&json!({ "type": "error", "error": error, "timestamp": stamp(now) }))
-}
-
-fn stamp(now: DateTime<Utc>) -> String {
-    api::timestamp(&now).to_string()
-}
-
-/// Whether a frame means to be JSON-RPC: an object with a member `jsonrpc`, or a batch of such.
-fn is_json_rpc(text: &str) -> bool {
-    match rpc::split_batch(text) {
-        Some(items) => {
-            !items.is_empty()
-                && items
-                    .iter()
-                    .all(|item| rpc::member(item, "jsonrpc").is_some())
-        }
-        None => rpc::member(text, "jsonrpc").is_some(),
     }
 }

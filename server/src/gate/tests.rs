@@ -26,6 +26,9 @@ fn gate(auth: Auth, public_url: Option<&str>) -> Gate {
         allow_headers: Vec::new(),
         params_in_url: ParamsInUrl::Signed,
         audit: None,
+        ticket_keys: None,
+        deployment: "footbridge".to_owned(),
+        node: 0,
         program: PathBuf::new(),
         limits: Limits::default(),
     };

@@ -63,7 +63,6 @@ async fn try_connect(request: &Request, body: Body, app: &App) -> Result<Connect
     app.sessions.check_room(principal, &approved)?;
     audit::permits()?;
     let now = Utc::now();
-    let session_id = session_id(app.node);
     let grant = Grant {
         principal: principal.clone(),
         origin: admission.origin.clone(),
@@ -71,30 +70,9 @@ async fn try_connect(request: &Request, body: Body, app: &App) -> Result<Connect
         profile: profile?,
         revision: approved.revision().map(str::to_owned),
     };
-    let issued = app.tickets.issue(&session_id, &grant, now)?;
-    let mut websocket_url = format!(
-        "{PREFIX}/ws/{session_id}?server_params={}",
-        percent_encode(&issued.server_params)
-    );
-    if let Some(ticket) = issued.ticket {
-        websocket_url.push_str("&ticket=");
-        websocket_url.push_str(&ticket);
-    }
-    if websocket_url.len() > app.config.limits.socket_url_bytes {
-        meters::reached("socket_url_bytes");
-        let limit = app.config.limits.socket_url_bytes;
-        return Err(Fault::new(
-            FaultCode::TooLarge,
-            format!(
-                "The socket's URL would have {} bytes; {limit} are allowed.",
-                websocket_url.len()
-            ),
-        )
-        .field("server_params")
-        .hint("Put the server into the catalogue, or raise limits.socket_url_bytes."));
-    }
+    let issued = app.tickets.issue(&format!("{PREFIX}/ws"), &grant, now)?;
     audit::record(&Record::ConnectAccepted {
-        session: &session_id,
+        session: &issued.session_id,
         principal,
         origin: &admission.origin,
         peer: peer(request),
@@ -104,10 +82,11 @@ async fn try_connect(request: &Request, body: Body, app: &App) -> Result<Connect
     Ok(ConnectResponse {
         status: true,
         message: "Open websocket_url to start the session".to_owned(),
-        session_id,
-        websocket_url,
+        session_id: issued.session_id,
+        websocket_url: issued.websocket_url,
         timestamp: now,
         expires_at: issued.expires,
+        warnings: issued.warnings,
     })
 }
 
@@ -222,21 +201,6 @@ pub(super) fn default_profile() -> Profile {
 
 fn raw(value: &Value) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
-}
-
-/// A random UUID (version 4) whose first four hex digits are the node's number.
-fn session_id(node: u16) -> String {
-    let mut bytes = *uuid::Uuid::new_v4().as_bytes();
-    bytes[..2].copy_from_slice(&node.to_be_bytes());
-    uuid::Uuid::from_bytes(bytes).to_string()
-}
-
-/// Base64 as it may stand in a query (RFC 3986, 3.4).
-fn percent_encode(base64: &str) -> String {
-    base64
-        .replace('+', "%2B")
-        .replace('/', "%2F")
-        .replace('=', "%3D")
 }
 
 /// Who calls; a route that asks needs a credential.

@@ -1,5 +1,8 @@
 //! The WebSocket upgrade: whose right opens the session, which dialect, and how a refusal reaches the page.
 
+mod farewell;
+
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -12,8 +15,6 @@ use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::params::ServerParams;
 use footbridge_shared::params::wipe;
-use futures_util::SinkExt;
-use futures_util::StreamExt;
 use poem::FromRequest;
 use poem::IntoResponse;
 use poem::Request;
@@ -22,21 +23,13 @@ use poem::handler;
 use poem::http::header;
 use poem::web::Data;
 use poem::web::Path;
-use poem::web::websocket::CloseCode;
-use poem::web::websocket::Message as Frame;
 use poem::web::websocket::WebSocket;
-use poem::web::websocket::WebSocketStream;
-use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use zeroize::Zeroizing;
 
 use crate::config::Limits;
 use crate::config::ParamsInUrl;
-use crate::dialect::Dialect;
 use crate::dialect::DialectName;
-use crate::dialect::Failure;
-use crate::dialect::Outbound;
-use crate::dialect::Turn;
 use crate::gate::offered_subprotocols;
 use crate::http::App;
 use crate::http::admission;
@@ -44,10 +37,11 @@ use crate::http::api::default_profile;
 use crate::http::peer;
 use crate::http::record_denied;
 use crate::http::refuse;
-use crate::meters;
 use crate::principal::Principal;
 use crate::session::Opening;
 use crate::tickets::Grant;
+use crate::tickets::Presented;
+use farewell::farewell;
 
 /// tungstenite allocates it for every socket at once; its default of 128 KiB is 20 times what an idle one needs.
 const READ_BUFFER: usize = 8 * 1024;
@@ -116,12 +110,8 @@ pub(super) async fn upgrade(
             };
             if let Err((fault, stream)) = refused {
                 let limit = app.config.limits.close_timeout;
-                let farewell = farewell(stream, fault, dialect, session_id);
-                app.sessions.spawn_farewell(async move {
-                    if timeout(limit, farewell).await.is_err() {
-                        meters::reached("close_timeout");
-                    }
-                });
+                let farewell = farewell(stream, fault, (dialect, session_id), limit);
+                app.sessions.spawn_farewell(farewell);
             }
         })
         .into_response()
@@ -206,33 +196,62 @@ fn authorize(
 ) -> Result<Opening, Denied> {
     let admission = admission(request).map_err(Denied::before_upgrade)?;
     let query = Query::of(request);
-    let grant = match (query.server_params, query.ticket) {
+    // Whose ticket it brought, as soon as that has shown itself to be genuine.
+    let granted_to = OnceCell::new();
+    // Policy judges again: what it permitted when the ticket was issued may have changed.
+    let judge = |grant: &Grant| {
+        // A ticket is bound to who asked for it; another credential on the same request must be the same person's.
+        if admission
+            .principal
+            .as_ref()
+            .is_some_and(|principal| *principal != grant.principal)
+        {
+            return Err(Fault::new(
+                FaultCode::TicketInvalid,
+                "The ticket was issued to somebody else.",
+            ));
+        }
+        let _ = granted_to.set(grant.principal.clone());
+        app.policy
+            .approve_again(&grant.params, grant.revision.as_deref())
+    };
+    let denied = |fault| Denied {
+        granted_to: granted_to.get().cloned(),
+        ..Denied::on_socket(fault)
+    };
+    let redeem = |visible: Option<&str>, ticket: &str| {
+        let presented = Presented {
+            session_id,
+            visible,
+            ticket,
+            origin: &admission.origin,
+        };
+        app.tickets
+            .redeem(&presented, Utc::now(), judge)
+            .map_err(denied)
+    };
+    let (grant, approved) = match (query.server_params, query.ticket) {
         (Some(params), Some(ticket)) => {
             let visible = decode_text(&params).map_err(Denied::on_socket)?;
-            app.tickets
-                .redeem(session_id, &visible, &ticket, &admission.origin, Utc::now())
-                .map_err(Denied::on_socket)?
+            redeem(Some(&visible), &ticket)?
         }
         (Some(params), None) if app.tickets.mode() == ParamsInUrl::Sealed && !is_json(&params) => {
-            app.tickets
-                .redeem(session_id, "", &params, &admission.origin, Utc::now())
-                .map_err(Denied::on_socket)?
+            redeem(None, &params)?
         }
         // Without a ticket the request itself needs everything that POST connect demands.
         (Some(params), None) => {
-            let principal = admission
-                .principal()
-                .map_err(Denied::before_upgrade)?
-                .clone();
+            let principal = admission.principal().map_err(Denied::before_upgrade)?;
             let params = plain_params(&params).map_err(Denied::on_socket)?;
             check_session_id(session_id).map_err(Denied::on_socket)?;
-            Grant {
-                principal,
+            let grant = Grant {
+                principal: principal.clone(),
                 origin: admission.origin.clone(),
                 params,
                 profile: default_profile(),
                 revision: None,
-            }
+            };
+            let approved = judge(&grant).map_err(denied)?;
+            (grant, approved)
         }
         (None, _) => {
             return Err(Denied::on_socket(
@@ -241,24 +260,6 @@ fn authorize(
             ));
         }
     };
-    // A ticket is bound to who asked for it; another credential on the same request must be the same person's.
-    if admission
-        .principal
-        .as_ref()
-        .is_some_and(|principal| *principal != grant.principal)
-    {
-        return Err(Denied::on_socket(Fault::new(
-            FaultCode::TicketInvalid,
-            "The ticket was issued to somebody else.",
-        )));
-    }
-    let approved = app
-        .policy
-        .approve_again(&grant.params, grant.revision.as_deref())
-        .map_err(|fault| Denied {
-            granted_to: Some(grant.principal.clone()),
-            ..Denied::on_socket(fault)
-        })?;
     Ok(Opening {
         id: session_id.to_owned(),
         principal: grant.principal,
@@ -296,7 +297,7 @@ impl Query {
 }
 
 /// Base64 out of a query: `%2B` and the like decoded; a raw `+`, which forms mean as a space, is a plus again.
-fn percent_decode(text: &str) -> String {
+pub(super) fn percent_decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = String::with_capacity(text.len());
     let mut at = 0;
@@ -342,7 +343,7 @@ fn is_json(base64: &str) -> bool {
     decode(base64).is_ok_and(|bytes| bytes.first() == Some(&b'{'))
 }
 
-fn plain_params(base64: &str) -> Result<ServerParams, Fault> {
+pub(super) fn plain_params(base64: &str) -> Result<ServerParams, Fault> {
     let text = Zeroizing::new(decode_text(base64)?);
     let mut value = serde_json::from_str(&text).map_err(|_| params_invalid("not JSON"))?;
     let params = ServerParams::from_json(&value, "server_params").map_err(|error| {
@@ -353,7 +354,7 @@ fn plain_params(base64: &str) -> Result<ServerParams, Fault> {
     params
 }
 
-fn check_session_id(session_id: &str) -> Result<(), Fault> {
+pub(super) fn check_session_id(session_id: &str) -> Result<(), Fault> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if (1..=MAX_SESSION_ID).contains(&session_id.len()) && session_id.bytes().all(is_allowed) {
         return Ok(());
@@ -362,45 +363,6 @@ fn check_session_id(session_id: &str) -> Result<(), Fault> {
         FaultCode::ParamsInvalid,
         "A session id has 1 to 128 characters of A-Z a-z 0-9 . _ -",
     ))
-}
-
-/// Says on the socket why it gets no session, and closes it.
-async fn farewell(
-    mut stream: WebSocketStream,
-    fault: Fault,
-    dialect: DialectName,
-    session_id: String,
-) {
-    meters::fault(fault.code);
-    let mut turn = Turn::default();
-    let close = Frame::Close(Some((
-        CloseCode::from(fault.code.close_code()),
-        short(&fault.message),
-    )));
-    let failure = Failure {
-        fault,
-        during_handshake: false,
-    };
-    Dialect::new(
-        dialect,
-        &session_id,
-        footbridge_shared::api::Transport::Stdio,
-    )
-    .encode(Outbound::Failed(failure), Utc::now(), &mut turn);
-    let said = async {
-        for frame in turn.to_browser {
-            stream.send(Frame::Text(frame)).await?;
-        }
-        stream.send(close).await?;
-        while let Some(Ok(_)) = stream.next().await {}
-        stream.close().await
-    };
-    // Fails when the page is gone already.
-    let _: std::io::Result<()> = said.await;
-}
-
-fn short(message: &str) -> String {
-    message.chars().take(100).filter(char::is_ascii).collect()
 }
 
 #[cfg(test)]
