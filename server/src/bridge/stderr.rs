@@ -53,3 +53,18 @@ impl StderrTail {
             .join("\n")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_bytes_as_the_limit_are_kept_and_one_more_drops_the_oldest_line() {
+        let mut tail = StderrTail::new(10);
+        tail.push("12345".to_owned());
+        tail.push("67890".to_owned());
+        assert_eq!(tail.tail(), "12345\n67890");
+        tail.push("x".to_owned());
+        assert_eq!(tail.tail(), "67890\nx");
+    }
+}
