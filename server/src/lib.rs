@@ -38,3 +38,4 @@ pub mod supervise;
 pub mod tickets;
 pub mod tls;
 pub mod upstream;
+pub mod variables;

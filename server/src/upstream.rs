@@ -17,6 +17,8 @@ use crate::config::Limits;
 use crate::meters;
 use crate::policy::Approved;
 
+#[cfg(unix)]
+mod children;
 mod client;
 #[cfg(unix)]
 mod command;
@@ -27,6 +29,8 @@ mod failure;
 #[cfg(all(unix, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod http;
+#[cfg(unix)]
+mod launch;
 #[cfg(unix)]
 mod lines;
 mod messages;
@@ -98,7 +102,12 @@ pub async fn connect(
     match approved.params() {
         #[cfg(unix)]
         ServerParams::Stdio(params) => {
-            stdio::connect(params, approved.secrets(), program, limits).await
+            let request = launch::Request {
+                params,
+                sandbox: approved.sandbox(),
+                program,
+            };
+            stdio::connect(request, approved.secrets(), limits).await
         }
         #[cfg(not(unix))]
         ServerParams::Stdio(_) => Err(Fault::new(

@@ -22,6 +22,8 @@ mod limits;
 mod lossless;
 /// What an operator can count, and who may.
 mod metrics;
+/// MCP servers as processes: how they are shut in and counted, and what becomes of those that are killed or stopped.
+mod processes;
 /// Programs of other people and other languages against the bridge: SDK clients, the quickstart, the README.
 mod programs;
 /// Messages through the bridge, to the byte.

@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
         "sandbox",
         "supervise",
         "tls",
+        "variables",
     ],
     &["audit", "catalogue"],
     &["config"],

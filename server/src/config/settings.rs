@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde::Deserializer;
 
 use crate::config::ParamsInUrl;
+use crate::sandbox::SandboxLevel;
 
 /// What was said; `None` where nothing was.
 ///
@@ -196,6 +197,47 @@ pub struct Settings {
     #[arg(action = ArgAction::Append, value_delimiter = ',')]
     pub upstream_ca: Vec<String>,
 
+    /// Shut MCP servers in at this level: `none`, `basic`, `cgroup` or `bwrap`; the bridge does not start where the machine cannot give it. [default: basic]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_SANDBOX",
+        hide_env_values = true,
+        value_name = "LEVEL"
+    )]
+    #[arg(value_enum, hide_possible_values = true)]
+    pub sandbox: Option<SandboxLevel>,
+
+    /// Let MCP servers at the level `bwrap` change this file or directory; may be repeated, and a variable separates by commas. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_SANDBOX_WRITE",
+        hide_env_values = true,
+        value_name = "PATH"
+    )]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub sandbox_write: Vec<String>,
+
+    /// Let MCP servers at the level `bwrap` use the network. [default: true]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_SANDBOX_NETWORK",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub sandbox_network: Option<bool>,
+
+    /// Let callers start programs only in this directory and below it; may be repeated, and a variable separates by commas. [default: any]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_ROOT",
+        hide_env_values = true,
+        value_name = "PATH"
+    )]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub root: Vec<String>,
+
     /// Write server params into a socket's URL `signed` (readable, secrets left out) or `sealed` (nothing can be read). [default: signed]
     #[arg(
         long,
@@ -323,6 +365,10 @@ impl Settings {
             tls_cert: self.tls_cert.or(file.tls_cert),
             tls_key: self.tls_key.or(file.tls_key),
             metrics_token_file: self.metrics_token_file.or(file.metrics_token_file),
+            sandbox: self.sandbox.or(file.sandbox),
+            sandbox_write: one_of(self.sandbox_write, file.sandbox_write),
+            sandbox_network: self.sandbox_network.or(file.sandbox_network),
+            root: one_of(self.root, file.root),
             params_in_url: self.params_in_url.or(file.params_in_url),
             ticket_keys: self.ticket_keys.or(file.ticket_keys),
             deployment: self.deployment.or(file.deployment),
@@ -384,6 +430,10 @@ mod tests {
             tls_cert = "a"
             tls_key = "a"
             metrics_token_file = "a"
+            sandbox = "none"
+            sandbox_write = ["a"]
+            sandbox_network = true
+            root = ["a"]
             params_in_url = "signed"
             ticket_keys = "a"
             deployment = "a"
@@ -418,6 +468,10 @@ mod tests {
             "--tls-cert=b",
             "--tls-key=b",
             "--metrics-token-file=b",
+            "--sandbox=bwrap",
+            "--sandbox-write=c,d",
+            "--sandbox-network=false",
+            "--root=c",
             "--params-in-url=sealed",
             "--ticket-keys=b",
             "--deployment=b",

@@ -31,6 +31,7 @@ use crate::dialect::decode_rpc;
 use crate::dialect::refusal;
 use crate::dialect::to_text;
 use asked::Asked;
+use frames::Speech;
 use frames::error_frame;
 use frames::is_json_rpc;
 use frames::stamp;
@@ -51,15 +52,6 @@ pub(super) struct Studio {
     next_operation: u64,
     asked: HashMap<String, Asked>,
     next_asked: u64,
-}
-
-/// How the browser wants to hear what it did not ask for.
-#[derive(Debug)]
-enum Speech {
-    /// It has said nothing yet.
-    Unknown(VecDeque<Message>),
-    Envelope,
-    JsonRpc,
 }
 
 impl Studio {

@@ -1,13 +1,25 @@
-//! How frames of the envelope are recognized, and the parts that many of them have.
+//! How frames of the envelope are recognized, what they show of the browser, and the parts that many of them have.
+
+use std::collections::VecDeque;
 
 use chrono::DateTime;
 use chrono::Utc;
 use footbridge_shared::api;
 use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::rpc;
+use footbridge_shared::rpc::Message;
 use serde_json::json;
 
 use crate::dialect::to_text;
+
+/// How the browser wants to hear what it did not ask for.
+#[derive(Debug)]
+pub(super) enum Speech {
+    /// It has said nothing yet.
+    Unknown(VecDeque<Message>),
+    Envelope,
+    JsonRpc,
+}
 
 /// AutoGen's page shows the text of `error` and nothing else, so what the server last said belongs in it.
 pub(super) fn stderr_tail(report: &UpstreamReport) -> String {
