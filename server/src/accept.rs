@@ -34,8 +34,6 @@ use tracing::warn;
 
 use crate::config::Limits;
 
-/// The most headers a request may have.
-const MAX_HEADERS: usize = 64;
 /// The longest pause after an accept that failed, as it does when file descriptors run out.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
@@ -56,7 +54,8 @@ pub async fn serve(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
-        .max_headers(MAX_HEADERS)
+        // What is over a limit, but not by much, is refused by the gate, in its own words.
+        .max_headers(limits.head_fields * 2)
         .max_buf_size(limits.head_bytes.max(8192) * 2);
     loop {
         let permit = tokio::select! {

@@ -8,6 +8,7 @@ mod page;
 mod socket;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use footbridge_shared::api::ErrorResponse;
 use footbridge_shared::fault::Fault;
@@ -26,6 +27,7 @@ use poem::http::header;
 use poem::post;
 use tracing::debug;
 
+use crate::audit;
 use crate::config::Config;
 use crate::gate::Admission;
 use crate::gate::Gate;
@@ -35,6 +37,9 @@ use crate::tickets::Tickets;
 
 /// Under which path the routes are.
 pub const PREFIX: &str = "/api/mcp";
+
+/// When to try again, where nothing better is known.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// What the routes work with.
 #[derive(Debug)]
@@ -85,15 +90,23 @@ async fn guarded<E: Endpoint<Output = Response>>(
     mut request: Request,
     app: Arc<App>,
 ) -> poem::Result<Response> {
-    let admission = match app.gate.admit(&request) {
+    let admission = match app.gate.admit(&request).await {
         Ok(admission) => admission,
         Err(fault) => {
             debug!(code = fault.code.name(), method = %request.method(), "request refused");
+            audit::record(&audit::Record::RequestRefused {
+                peer: Some(app.gate.peer(&request)),
+                code: fault.code.name(),
+                method: request.method().as_str(),
+            });
+            // The page of an allowed origin should be able to read that its credential is wrong, or has to wait.
+            let has_allowed_origin = matches!(
+                fault.code,
+                FaultCode::Unauthorized | FaultCode::TooManyRequests
+            );
+            let origin = request.headers().get(header::ORIGIN);
             let mut response = refuse(&fault);
-            // The page of an allowed origin should be able to read that its token is wrong.
-            if fault.code == FaultCode::Unauthorized {
-                allow_cors(&mut response, request.headers().get(header::ORIGIN));
-            }
+            allow_cors(&mut response, origin.filter(|_| has_allowed_origin));
             return Ok(response);
         }
     };
@@ -207,7 +220,8 @@ fn refuse(fault: &Fault) -> Response {
         fault.code,
         FaultCode::TooManyRequests | FaultCode::TooManySessions | FaultCode::ShuttingDown
     ) {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        let wait = fault.retry_after.unwrap_or(RETRY_AFTER);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
     }
     harden(&mut response);
     response

@@ -13,8 +13,10 @@ use crate::accept;
 use crate::config::Auth;
 use crate::config::Config;
 use crate::gate::Gate;
+use crate::gate::KeyRing;
 use crate::http;
 use crate::http::App;
+use crate::jwks::Refresher;
 use crate::policy::Policy;
 use crate::sessions::Sessions;
 use crate::tickets::Tickets;
@@ -57,19 +59,29 @@ impl Bound {
         let base = base.trim_end_matches('/');
         match &self.config.auth {
             Auth::Token(token) => format!("{base}/#token={}", Secret::expose(token)),
-            Auth::None => format!("{base}/"),
+            Auth::None | Auth::Jwt(_) | Auth::Proxy(_) => format!("{base}/"),
+        }
+    }
+
+    /// The token that the bridge demands, when it demands one.
+    pub fn token(&self) -> Option<&Secret> {
+        match &self.config.auth {
+            Auth::Token(token) => Some(token),
+            Auth::None | Auth::Jwt(_) | Auth::Proxy(_) => None,
         }
     }
 
     /// Serves until `stop` is cancelled, then drains; how many sessions did not end in time.
     ///
     /// # Errors
-    /// When the system has no randomness for the tickets' key.
+    /// When the system has no randomness for the tickets' key, or the keys for JWTs are in a file that cannot be used.
     pub async fn serve(self, stop: CancellationToken) -> io::Result<usize> {
         let limits = self.config.limits.clone();
+        let keys = KeyRing::default();
+        let refresher = refresher(&self.config, &keys).await?;
         let sessions = Sessions::new(limits.clone());
         let app = Arc::new(App {
-            gate: Gate::new(&self.config, self.address.port()),
+            gate: Gate::new(&self.config, self.address.port(), keys).map_err(io::Error::other)?,
             policy: policy(&self.config),
             tickets: Tickets::new(&limits, self.config.params_in_url).map_err(io::Error::other)?,
             sessions: sessions.clone(),
@@ -83,25 +95,49 @@ impl Bound {
         };
         let accepting = accept::serve(
             self.listener,
-            http::routes(app),
+            http::routes(Arc::clone(&app)),
             &limits,
             stop.clone(),
             limits.drain_timeout,
         );
-        let (n_left, ()) = tokio::join!(drained, accepting);
+        let refreshing = async {
+            match refresher {
+                Some(refresher) => refresher.run().await,
+                None => std::future::pending().await,
+            }
+        };
+        let meanwhile = async {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = app.gate.remind() => {}
+                () = refreshing => {}
+            }
+        };
+        let (n_left, (), ()) = tokio::join!(drained, accepting, meanwhile);
         Ok(n_left)
     }
 }
 
+async fn refresher(config: &Config, keys: &KeyRing) -> io::Result<Option<Refresher>> {
+    let Auth::Jwt(jwt) = &config.auth else {
+        return Ok(None);
+    };
+    let (source, egress) = (jwt.keys.clone(), Arc::clone(&config.egress));
+    let mut refresher = Refresher::new(source, keys.clone(), egress, config.limits.clone());
+    refresher.start().await?;
+    Ok(Some(refresher))
+}
+
 fn policy(config: &Config) -> Policy {
-    let token = match &config.auth {
+    let secret = match &config.auth {
         Auth::Token(token) => Some(token.clone()),
-        Auth::None => None,
+        Auth::Proxy(proxy) => Some(proxy.secret.clone()),
+        Auth::None | Auth::Jwt(_) => None,
     };
     Policy::new(
         config.commands,
         config.catalogue.clone(),
         Arc::clone(&config.egress),
     )
-    .with_headers(config.allow_headers.clone(), token)
+    .with_headers(config.allow_headers.clone(), secret)
 }

@@ -45,8 +45,24 @@ pub struct Sessions {
 
 #[derive(Debug, Default)]
 struct Live {
-    by_id: HashMap<String, Entry>,
+    by_key: HashMap<Key, Entry>,
     is_draining: bool,
+}
+
+/// Everyone has session ids of their own: what somebody else called a session is nothing one could find out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    principal: Principal,
+    id: String,
+}
+
+impl Key {
+    fn new(principal: &Principal, id: &str) -> Self {
+        Self {
+            principal: principal.clone(),
+            id: id.to_owned(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -61,12 +77,12 @@ struct Entry {
 /// A session's place in the registry; dropping it frees the place, however the session ended.
 struct Registered {
     live: Arc<Mutex<Live>>,
-    id: String,
+    key: Key,
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        lock(&self.live).by_id.remove(&self.id);
+        lock(&self.live).by_key.remove(&self.key);
     }
 }
 
@@ -122,7 +138,7 @@ impl Sessions {
         }
         let registered = Registered {
             live: Arc::clone(&self.live),
-            id: opening.id.clone(),
+            key: Key::new(&opening.principal, &opening.id),
         };
         let span = info_span!("session", session = opening.id);
         let session = session::run(
@@ -150,36 +166,34 @@ impl Sessions {
                 "The bridge is shutting down.",
             ));
         }
-        if live.by_id.len() >= self.limits.sessions {
+        if live.by_key.len() >= self.limits.sessions {
             return Err(Fault::new(
                 FaultCode::TooManySessions,
                 "The bridge has as many sessions as it may.",
             )
             .hint("Close one, or raise limits.sessions."));
         }
-        if live.by_id.contains_key(&entry.opening.id) {
+        let key = Key::new(&entry.opening.principal, &entry.opening.id);
+        if live.by_key.contains_key(&key) {
             return Err(Fault::new(
                 FaultCode::SessionInUse,
                 "A session with this id is already open.",
             ));
         }
-        live.by_id.insert(entry.opening.id.clone(), entry);
+        live.by_key.insert(key, entry);
         Ok(())
     }
 
     /// Whether another session could be opened.
     pub fn has_room(&self) -> bool {
         let live = lock(&self.live);
-        !live.is_draining && live.by_id.len() < self.limits.sessions
+        !live.is_draining && live.by_key.len() < self.limits.sessions
     }
 
     /// How a session is; `None` when it is not there or is somebody else's. A read changes nothing.
     pub fn status(&self, id: &str, principal: &Principal) -> Option<StatusResponse> {
         let live = lock(&self.live);
-        let entry = live
-            .by_id
-            .get(id)
-            .filter(|entry| entry.opening.principal == *principal)?;
+        let entry = live.by_key.get(&Key::new(principal, id))?;
         let snapshot = entry.snapshot.borrow().clone();
         let greeting = snapshot.greeting.as_deref();
         Some(StatusResponse {
@@ -211,11 +225,7 @@ impl Sessions {
     /// Ends a session; false when it is not there or is somebody else's.
     pub fn end(&self, id: &str, principal: &Principal) -> bool {
         let live = lock(&self.live);
-        let Some(entry) = live
-            .by_id
-            .get(id)
-            .filter(|entry| entry.opening.principal == *principal)
-        else {
+        let Some(entry) = live.by_key.get(&Key::new(principal, id)) else {
             return false;
         };
         entry.end.send_replace(Some(Fault::new(
@@ -235,7 +245,7 @@ impl Sessions {
         {
             let mut live = lock(&self.live);
             live.is_draining = true;
-            for entry in live.by_id.values() {
+            for entry in live.by_key.values() {
                 let fault = Fault::new(FaultCode::ShuttingDown, "The bridge is shutting down.")
                     .hint("Connect again in a moment.");
                 entry.end.send_replace(Some(fault));
@@ -243,7 +253,7 @@ impl Sessions {
         }
         self.tracker.close();
         let _ = tokio::time::timeout(limit, self.tracker.wait()).await;
-        let n_left = lock(&self.live).by_id.len();
+        let n_left = lock(&self.live).by_key.len();
         if n_left > 0 {
             warn!(n_left, "sessions did not end in time");
         }

@@ -13,12 +13,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use self::document::document;
 use crate::config::Limits;
 use crate::policy::Approved;
 
 mod client;
 #[cfg(unix)]
 mod command;
+mod document;
 #[cfg(unix)]
 mod environment;
 mod events;

@@ -8,6 +8,8 @@ mod demo;
 mod docs;
 /// Remote MCP servers that cannot be used.
 mod failures;
+/// Who may ask: what every request must pass, and each way to show who it is.
+mod gate;
 /// What happens at a limit.
 mod limits;
 /// Nasty payloads over every transport.

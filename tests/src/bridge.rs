@@ -60,6 +60,7 @@ pub fn binary() -> PathBuf {
 pub struct Bridge {
     child: Child,
     address: SocketAddr,
+    page_url: String,
     token: Option<&'static str>,
     log: Arc<Mutex<String>>,
     _readers: JoinSet<()>,
@@ -118,6 +119,7 @@ impl Bridge {
         Self {
             child,
             address,
+            page_url: format!("http://{url}"),
             token,
             log,
             _readers: readers,
@@ -136,6 +138,11 @@ impl Bridge {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The URL of its page, as it printed it.
+    pub fn page_url(&self) -> &str {
+        &self.page_url
     }
 
     /// Its process id.

@@ -6,6 +6,7 @@
 mod bridge;
 mod echo;
 pub mod fixtures;
+pub mod issuer;
 mod page;
 mod processes;
 mod remote;

@@ -76,6 +76,61 @@ pub struct Settings {
     #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     pub no_auth: Option<bool>,
 
+    /// Demand a JWT of this issuer from everyone, instead of a token; needs --jwt-audience and --jwt-jwks. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_JWT_ISSUER",
+        hide_env_values = true,
+        value_name = "TEXT"
+    )]
+    pub jwt_issuer: Option<String>,
+
+    /// Take only JWTs that are meant for this audience. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_JWT_AUDIENCE",
+        hide_env_values = true,
+        value_name = "TEXT"
+    )]
+    pub jwt_audience: Option<String>,
+
+    /// Check JWTs (RS256, ES256, EdDSA) with the keys of this JWKS file, or of this https:// URL. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_JWT_JWKS",
+        hide_env_values = true,
+        value_name = "FILE|URL"
+    )]
+    pub jwt_jwks: Option<String>,
+
+    /// Let a proxy in front say in this header who asks, instead of a token; needs --proxy-from and --proxy-secret-file. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_PROXY_USER_HEADER",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
+    pub proxy_user_header: Option<String>,
+
+    /// Believe that header only from this address or network; may be repeated, and a variable separates by commas. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_PROXY_FROM",
+        hide_env_values = true,
+        value_name = "CIDR"
+    )]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub proxy_from: Vec<String>,
+
+    /// Believe that header only beside the secret in this file, which the proxy sends as X-Footbridge-Proxy-Secret. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_PROXY_SECRET_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub proxy_secret_file: Option<PathBuf>,
+
     /// With --no-auth, start any command a caller names and not only those of --servers. [default: false]
     #[arg(
         long,
@@ -127,6 +182,27 @@ pub struct Settings {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     pub behind_tls_proxy: Option<bool>,
+
+    /// Believe this proxy (an address or a network) when X-Forwarded-For says where a request came from; may be repeated, and a variable separates by commas. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_TRUST_FORWARDED_FOR",
+        hide_env_values = true,
+        value_name = "CIDR"
+    )]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub trust_forwarded_for: Vec<String>,
+
+    /// Write the URL and the token into $XDG_RUNTIME_DIR/footbridge/PORT.json while the bridge runs, for this user's programs alone. [default: false]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_RUNTIME_FILE",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub runtime_file: Option<bool>,
 
     /// Let callers reach remote MCP servers at this host (also `*.example.com`, `host:port`) or network, which would be refused as private or without TLS; may be repeated, and a variable separates by commas. [default: none]
     #[arg(
@@ -226,6 +302,12 @@ impl Settings {
             token: self.token.or(file.token),
             token_file: self.token_file.or(file.token_file),
             no_auth: self.no_auth.or(file.no_auth),
+            jwt_issuer: self.jwt_issuer.or(file.jwt_issuer),
+            jwt_audience: self.jwt_audience.or(file.jwt_audience),
+            jwt_jwks: self.jwt_jwks.or(file.jwt_jwks),
+            proxy_user_header: self.proxy_user_header.or(file.proxy_user_header),
+            proxy_from: one_of(self.proxy_from, file.proxy_from),
+            proxy_secret_file: self.proxy_secret_file.or(file.proxy_secret_file),
             allow_commands: self.allow_commands.or(file.allow_commands),
             allow_origin: one_of(self.allow_origin, file.allow_origin),
             allow_upstream: one_of(self.allow_upstream, file.allow_upstream),
@@ -235,6 +317,8 @@ impl Settings {
             public_url: self.public_url.or(file.public_url),
             open: self.open.or(file.open),
             behind_tls_proxy: self.behind_tls_proxy.or(file.behind_tls_proxy),
+            trust_forwarded_for: one_of(self.trust_forwarded_for, file.trust_forwarded_for),
+            runtime_file: self.runtime_file.or(file.runtime_file),
             params_in_url: self.params_in_url.or(file.params_in_url),
             log: self.log.or(file.log),
             limits: file.limits,
@@ -278,6 +362,12 @@ mod tests {
             token = "a"
             token_file = "a"
             no_auth = true
+            jwt_issuer = "a"
+            jwt_audience = "a"
+            jwt_jwks = "a"
+            proxy_user_header = "a"
+            proxy_from = ["a", "b"]
+            proxy_secret_file = "a"
             allow_commands = true
             allow_origin = ["a", "b"]
             allow_upstream = ["a", "b"]
@@ -287,6 +377,8 @@ mod tests {
             public_url = "a"
             open = true
             behind_tls_proxy = true
+            trust_forwarded_for = ["a"]
+            runtime_file = true
             params_in_url = "signed"
             log = "a"
             "#,
@@ -302,6 +394,12 @@ mod tests {
             "--token=b",
             "--token-file=b",
             "--no-auth=no",
+            "--jwt-issuer=b",
+            "--jwt-audience=b",
+            "--jwt-jwks=b",
+            "--proxy-user-header=b",
+            "--proxy-from=c",
+            "--proxy-secret-file=b",
             "--allow-commands=0",
             "--allow-origin=c",
             "--allow-origin=d",
@@ -312,6 +410,8 @@ mod tests {
             "--public-url=b",
             "--open=false",
             "--behind-tls-proxy=n",
+            "--trust-forwarded-for=c,d",
+            "--runtime-file=no",
             "--params-in-url=sealed",
             "--log=b",
         ];

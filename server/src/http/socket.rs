@@ -163,6 +163,9 @@ fn authorize(
                 .principal()
                 .map_err(Denied::BeforeUpgrade)?
                 .clone();
+            app.gate
+                .count_connect(&principal)
+                .map_err(Denied::OnSocket)?;
             let params = plain_params(&params).map_err(Denied::OnSocket)?;
             check_session_id(session_id).map_err(Denied::OnSocket)?;
             Grant {
