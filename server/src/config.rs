@@ -4,15 +4,18 @@
 //! Never consulted while running: constructors take what they need.
 //!
 //! In reading order: [`settings`] (what people may say, and where), `file` (one of those places), [`startup`] (the
-//! rules that make a [`Config`] of it), then their parts: [`address`], [`auth`], [`token`], [`upstreams`], [`limits`], [`error`].
+//! rules that make a [`Config`] of it), then their parts: [`address`], [`auth`], [`token`], [`ticket_keys`],
+//! [`upstreams`], [`servers`], [`limits`], [`error`].
 
 pub mod address;
 pub mod auth;
 pub mod error;
 mod file;
 pub mod limits;
+pub mod servers;
 pub mod settings;
 pub mod startup;
+pub mod ticket_keys;
 pub mod token;
 pub mod upstreams;
 
@@ -28,6 +31,8 @@ use serde::Deserialize;
 
 pub use self::auth::Auth;
 use crate::catalogue::Catalogue;
+use crate::config::servers::ServersFile;
+use crate::config::ticket_keys::TicketKeyFile;
 use crate::egress::Egress;
 
 /// What one bridge runs under, checked and complete.
@@ -45,18 +50,39 @@ pub struct Config {
     pub forwarders: Vec<IpNet>,
     /// Which commands may be started.
     pub commands: Commands,
-    /// The named servers.
+    /// The named servers, as they were at the start.
     pub catalogue: Catalogue,
+    /// Where they are written, to be read again when it changes.
+    pub servers_file: Option<ServersFile>,
     /// What outgoing HTTP connections may reach, and how.
     pub egress: Arc<Egress>,
     /// Headers that callers may send to remote servers beyond the usual ones.
     pub allow_headers: Vec<String>,
     /// How server params travel in the socket's URL.
     pub params_in_url: ParamsInUrl,
+    /// Where the audit log goes, when one is kept.
+    pub audit: Option<AuditLog>,
+    /// The file of the keys that seal tickets; absent: a random one at every start.
+    pub ticket_keys: Option<TicketKeyFile>,
+    /// The bridges that may open each other's tickets, when they have the same keys.
+    pub deployment: String,
+    /// This bridge among them: session ids begin with it.
+    pub node: u16,
     /// This binary: it supervises the children (`footbridge supervise`) and is the `demo` server.
     pub program: PathBuf,
     /// Every bound.
     pub limits: Limits,
+}
+
+/// Where the audit log goes, and what it promises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLog {
+    /// The file; `-` is standard error.
+    pub path: PathBuf,
+    /// Whether no session may begin while it cannot be written.
+    pub required: bool,
+    /// Whether each record is on the disk before the next is written.
+    pub sync: bool,
 }
 
 /// Which commands may be started.
@@ -116,16 +142,25 @@ pub struct Limits {
     pub ticket_life: Duration,
     /// Tickets issued and neither used nor expired; over it: 429.
     pub pending_tickets: usize,
-    /// Bytes of server params as JSON; over it: 413.
+    /// Tickets of one caller issued and neither used nor expired; over it: 429.
+    pub pending_tickets_per_principal: usize,
+    /// Tickets of other bridges with the same keys that were used here and have not expired; over it: close code 4429.
+    pub used_tickets: usize,
+    /// Bytes of server params as JSON that travel in a URL; longer ones are kept in memory.
     pub params_bytes: usize,
-    /// Bytes of a socket's path and query; over it: 413.
+    /// Bytes of a socket's path and query; what would make it longer is kept in memory.
     pub socket_url_bytes: usize,
+    /// Bytes kept in memory in all of what is too long for a URL, until it is opened or the ticket expires; over it:
+    /// 429, and 413 for what alone is longer.
+    pub kept_params_bytes: usize,
     /// Sessions at once; over it: 503, or close code 4429.
     pub sessions: usize,
     /// Bytes of a frame from the browser; over it: close code 1009.
     pub frame_bytes: usize,
     /// Requests of a browser that wait for an answer; a further one gets an error.
     pub calls_in_flight: usize,
+    /// Requests of an MCP server that wait for the browser's answer; a further one gets an error.
+    pub asks_in_flight: usize,
     /// Messages that wait for a slow browser; then the MCP server is not read.
     pub backlog_messages: usize,
     /// Bytes that wait for a slow browser; then the MCP server is not read.
@@ -167,6 +202,10 @@ pub struct Limits {
     pub stop_term_wait: Duration,
     /// How long a shutdown waits for sessions to end.
     pub drain_timeout: Duration,
+    /// Records of the audit log that wait to be written; further ones are lost, and how many is recorded.
+    pub audit_queue: usize,
+    /// Refused requests that the audit log records each second; of further ones it records how many.
+    pub audit_refusals: usize,
 }
 
 impl Default for Limits {
@@ -189,11 +228,15 @@ impl Default for Limits {
             jwks_pause: Duration::from_secs(30),
             ticket_life: Duration::from_secs(60),
             pending_tickets: 1000,
+            pending_tickets_per_principal: 200,
+            used_tickets: 100_000,
             params_bytes: 4096,
             socket_url_bytes: 6144,
+            kept_params_bytes: 16 * 1024 * 1024,
             sessions: 500,
             frame_bytes: 4 * 1024 * 1024,
             calls_in_flight: 256,
+            asks_in_flight: 64,
             backlog_messages: 1024,
             backlog_bytes: 8 * 1024 * 1024,
             stall_timeout: Duration::from_secs(30),
@@ -214,6 +257,8 @@ impl Default for Limits {
             stop_stdin_wait: Duration::from_secs(2),
             stop_term_wait: Duration::from_secs(3),
             drain_timeout: Duration::from_secs(10),
+            audit_queue: 4096,
+            audit_refusals: 20,
         }
     }
 }

@@ -7,6 +7,7 @@ mod openapi;
 mod page;
 mod socket;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,10 +29,12 @@ use poem::post;
 use tracing::debug;
 
 use crate::audit;
+use crate::audit::Record;
 use crate::config::Config;
 use crate::gate::Admission;
 use crate::gate::Gate;
 use crate::policy::Policy;
+use crate::principal::Principal;
 use crate::sessions::Sessions;
 use crate::tickets::Tickets;
 
@@ -54,8 +57,6 @@ pub struct App {
     pub tickets: Tickets,
     /// The sessions.
     pub sessions: Sessions,
-    /// The random part of session ids is preceded by this node's number.
-    pub node: u16,
 }
 
 /// Everything the bridge serves, behind its gate.
@@ -90,15 +91,17 @@ async fn guarded<E: Endpoint<Output = Response>>(
     mut request: Request,
     app: Arc<App>,
 ) -> poem::Result<Response> {
+    let (method, peer) = (request.method().clone(), app.gate.peer(&request));
+    let refused = |code: FaultCode| {
+        let (code, method) = (code.name(), audit::foreign(method.as_str()));
+        debug!(code, method, "request refused");
+        let peer = Some(peer);
+        audit::record(&Record::RequestRefused { peer, code, method });
+    };
     let admission = match app.gate.admit(&request).await {
         Ok(admission) => admission,
         Err(fault) => {
-            debug!(code = fault.code.name(), method = %request.method(), "request refused");
-            audit::record(&audit::Record::RequestRefused {
-                peer: Some(app.gate.peer(&request)),
-                code: fault.code.name(),
-                method: request.method().as_str(),
-            });
+            refused(fault.code);
             // The page of an allowed origin should be able to read that its credential is wrong, or has to wait.
             let has_allowed_origin = matches!(
                 fault.code,
@@ -123,9 +126,41 @@ async fn guarded<E: Endpoint<Output = Response>>(
             Err(error) => refuse(&from_poem(&error)),
         }
     };
+    // A route that needs a credential found none.
+    if response.extensions().get() == Some(&FaultCode::Unauthorized) {
+        refused(FaultCode::Unauthorized);
+    }
     allow_cors(&mut response, origin.as_ref());
     harden(&mut response);
     Ok(response)
+}
+
+/// Where a request comes from that has passed the gate.
+fn peer(request: &Request) -> Option<IpAddr> {
+    request.data::<Admission>().map(|admission| admission.peer)
+}
+
+/// Records that somebody who passed the gate gets no session. Who brought no credential is recorded as any other
+/// request without one.
+fn record_denied(
+    fault: &Fault,
+    peer: Option<IpAddr>,
+    admission: &Admission,
+    ticket: Option<(&str, &Principal)>,
+) {
+    if fault.code == FaultCode::Unauthorized {
+        return;
+    }
+    audit::record(&Record::ConnectDenied {
+        session: ticket.map(|(session, _)| session),
+        principal: ticket
+            .map(|(_, principal)| principal)
+            .or(admission.principal.as_ref()),
+        origin: &admission.origin,
+        peer,
+        code: fault.code.name(),
+        field: audit::field(fault),
+    });
 }
 
 fn admission(request: &Request) -> Result<&Admission, Fault> {
@@ -173,6 +208,17 @@ fn allow_cors(response: &mut Response, origin: Option<&HeaderValue>) {
     }
 }
 
+/// What an answer that is no page may do, should a browser show it as one.
+const NO_PAGE: &str =
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// What no page of the bridge uses. It writes to the clipboard where a person asks it to copy, and nothing else.
+const PERMISSIONS: &str = "accelerometer=(), autoplay=(), browsing-topics=(), camera=(), clipboard-read=(), \
+    clipboard-write=(self), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), \
+    idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), \
+    publickey-credentials-create=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), storage-access=(), \
+    usb=(), window-management=(), xr-spatial-tracking=()";
+
 /// What belongs on every answer, of the page or of the API.
 fn harden(response: &mut Response) {
     let headers = response.headers_mut();
@@ -183,13 +229,19 @@ fn harden(response: &mut Response) {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.insert(
-        "cross-origin-opener-policy",
-        HeaderValue::from_static("same-origin"),
-    );
+    for (name, value) in [
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", PERMISSIONS),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(NO_PAGE));
 }
 
 /// A value as a JSON body.
@@ -212,6 +264,7 @@ fn refuse(fault: &Fault) -> Response {
     response.set_status(
         StatusCode::from_u16(fault.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
     );
+    response.extensions_mut().insert(fault.code);
     let headers = response.headers_mut();
     if fault.code == FaultCode::Unauthorized {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -7,3 +7,8 @@
 pub fn reached(limit: &'static str) {
     metrics::counter!("footbridge_limit_reached_total", "limit" => limit).increment(1);
 }
+
+/// Counts records of the audit log that were lost.
+pub fn audit_lost(count: u64) {
+    metrics::counter!("footbridge_audit_lost_total").increment(count);
+}

@@ -2,10 +2,15 @@
 //!
 //! Owns the decision "may this caller reach this server?". Never starts anything.
 
+mod approved;
+mod follow;
+mod inputs;
 mod remote;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
 
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
@@ -17,8 +22,16 @@ use footbridge_shared::params::StdioParams;
 use crate::catalogue::Catalogue;
 use crate::catalogue::CatalogueEntry;
 use crate::config::Commands;
+use crate::config::Limits;
 use crate::egress::Egress;
 use crate::egress::authority;
+
+use self::approved::Listed;
+
+pub use self::approved::Approved;
+#[cfg(test)]
+pub(crate) use self::approved::approved_for_tests;
+pub use self::follow::follow;
 
 /// Arguments a caller may give; far more than a command line has that a person wrote.
 const ARGS: usize = 256;
@@ -32,36 +45,13 @@ const TOTAL_BYTES: usize = 64 * 1024;
 /// Characters the name of a caller's variable may have.
 const NAME_BYTES: usize = 128;
 
-/// Params that policy has accepted. Only [`Policy`] can make one, and only this can become an upstream.
-#[derive(Clone, Debug)]
-pub struct Approved {
-    params: ServerParams,
-    label: String,
-    egress: Arc<Egress>,
-}
-
-impl Approved {
-    /// What HTTP connections to it may reach.
-    pub fn egress(&self) -> &Egress {
-        &self.egress
-    }
-
-    /// The params, never `ServerParams::Named`.
-    pub fn params(&self) -> &ServerParams {
-        &self.params
-    }
-
-    /// The catalogue's name of the server, or the program's or host's: safe to log.
-    pub fn label(&self) -> &str {
-        &self.label
-    }
-}
-
 /// What one bridge lets its callers reach.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Policy {
     commands: Commands,
-    catalogue: Catalogue,
+    /// Replaced as a whole, and never held while anything is waited for.
+    catalogue: RwLock<Arc<Catalogue>>,
+    limits: Limits,
     egress: Arc<Egress>,
     /// Headers that callers may set beyond the usual ones.
     headers: Vec<String>,
@@ -73,7 +63,8 @@ impl Policy {
     pub fn new(commands: Commands, catalogue: Catalogue, egress: Arc<Egress>) -> Self {
         Self {
             commands,
-            catalogue,
+            catalogue: RwLock::new(Arc::new(catalogue)),
+            limits: Limits::default(),
             egress,
             headers: Vec::new(),
             token: None,
@@ -87,9 +78,26 @@ impl Policy {
         self
     }
 
-    /// The servers that can be reached by name.
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
+    /// Gives the limits that those of a server of the catalogue are put over.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The servers that can be reached by name, now.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        let catalogue = self.catalogue.read();
+        Arc::clone(&catalogue.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Offers other servers by name from now on. What was approved before stays approved.
+    pub fn replace(&self, catalogue: Catalogue) {
+        let mut current = self
+            .catalogue
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(catalogue);
     }
 
     /// Which commands may be started.
@@ -113,6 +121,27 @@ impl Policy {
         }
     }
 
+    /// Accepts server params that were accepted before, when the catalogue had this revision of the server.
+    ///
+    /// # Errors
+    /// As [`Self::approve`], and `ticket_invalid` when the catalogue's entry has changed since or is gone.
+    pub fn approve_again(
+        &self,
+        params: &ServerParams,
+        revision: Option<&str>,
+    ) -> Result<Approved, Fault> {
+        let approved = self.approve(params);
+        match &approved {
+            Ok(again) if revision.is_none() || again.revision() == revision => approved,
+            Err(_) if revision.is_none() => approved,
+            Ok(_) | Err(_) => Err(Fault::new(
+                FaultCode::TicketInvalid,
+                "The server was changed in the bridge's catalogue, or taken out of it, after the ticket was issued.",
+            )
+            .hint("Ask for a new ticket with POST connect.")),
+        }
+    }
+
     /// Accepts a URL that a caller wrote out, as far as the rules for outgoing connections go.
     fn approve_remote(&self, params: &ServerParams, url: &str) -> Result<Approved, Fault> {
         let url = remote::url(url)?;
@@ -127,31 +156,33 @@ impl Policy {
             params: params.clone(),
             label: authority(&url),
             egress: Arc::new(self.egress.at_port_of(&url)),
+            listed: None,
+            secrets: Vec::new(),
         })
     }
 
     fn approve_named(&self, named: &NamedServer) -> Result<Approved, Fault> {
-        let Some(entry) = self.catalogue.get(&named.server) else {
-            let names: Vec<&str> = self.catalogue.iter().map(|(name, _)| name).collect();
+        let catalogue = self.catalogue();
+        let Some(entry) = catalogue.get(&named.server) else {
+            let names: Vec<&str> = catalogue.iter().map(|(name, _)| name).collect();
             return Err(
                 wrong("server", "names no server of this bridge's catalogue")
                     .hint(format!("The catalogue has: {}.", names.join(", "))),
             );
         };
-        if !named.inputs.is_empty() {
-            return Err(wrong(
-                "inputs",
-                "must be left out: this server of the catalogue declares none",
-            ));
-        }
-        self.approve_entry(&named.server, entry)
+        let (params, values) = inputs::fill(entry, &named.inputs, self.token.as_ref())?;
+        let mut approved = self.approve_entry(&named.server, entry, params)?;
+        approved.secrets.extend(values.into_values());
+        Ok(approved)
     }
 
     /// Accepts a command that is written out but is one of the catalogue's; the catalogue's own params are used.
+    /// One with inputs can only be reached by its name: it is not whole without their values.
     fn approve_listed(&self, stdio: &StdioParams) -> Result<Approved, Fault> {
-        let listed = self
-            .catalogue
+        let catalogue = self.catalogue();
+        let listed = catalogue
             .iter()
+            .filter(|(_, entry)| entry.inputs.is_empty())
             .find(|(_, entry)| match &entry.params {
                 ServerParams::Stdio(known) => {
                     known.command == stdio.command
@@ -162,7 +193,7 @@ impl Policy {
                 ServerParams::Sse(_) | ServerParams::Http(_) | ServerParams::Named(_) => false,
             });
         match listed {
-            Some((name, entry)) => self.approve_entry(name, entry),
+            Some((name, entry)) => self.approve_entry(name, entry, entry.params.clone()),
             None => Err(Fault::new(
                 FaultCode::ParamsDenied,
                 "This bridge starts only the commands of its catalogue, and this is none of them: add it to the \
@@ -176,21 +207,43 @@ impl Policy {
     }
 
     /// Accepts what the operator has written down; the host of its URL is allowed by that.
-    fn approve_entry(&self, name: &str, entry: &CatalogueEntry) -> Result<Approved, Fault> {
-        let url = match &entry.params {
+    fn approve_entry(
+        &self,
+        name: &str,
+        entry: &CatalogueEntry,
+        params: ServerParams,
+    ) -> Result<Approved, Fault> {
+        let url = match &params {
             ServerParams::Sse(sse) => Some(&sse.url),
             ServerParams::Http(http) => Some(&http.url),
             ServerParams::Stdio(_) | ServerParams::Named(_) => None,
         };
         let mut egress = Arc::clone(&self.egress);
         if let Some(url) = url {
-            remote::check_headers(entry.params.secrets(), remote::Author::Operator)?;
+            remote::check_headers(params.secrets(), remote::Author::Operator)?;
             egress = Arc::new(self.egress.with_host_of(&remote::url(url)?));
         }
+        let limits = self.limits.of_server(&entry.limits).map_err(|error| {
+            Fault::new(
+                FaultCode::Internal,
+                format!("The server \"{name}\": {error}"),
+            )
+        })?;
+        let has_own = entry.limits.iter().any(|(key, _)| key == "sessions");
+        let listed = Listed {
+            server: name.to_owned(),
+            revision: entry.revision().to_owned(),
+            sessions: has_own.then_some(limits.sessions),
+            limits,
+            sandbox: entry.sandbox,
+            sandbox_options: entry.sandbox_options.clone(),
+        };
         Ok(Approved {
-            params: entry.params.clone(),
+            params,
             label: name.to_owned(),
             egress,
+            listed: Some(Arc::new(listed)),
+            secrets: entry.secrets.clone(),
         })
     }
 
@@ -230,6 +283,8 @@ impl Policy {
             params: ServerParams::Stdio(stdio.clone()),
             label,
             egress: Arc::clone(&self.egress),
+            listed: None,
+            secrets: Vec::new(),
         })
     }
 }
@@ -267,183 +322,5 @@ fn wrong(field: &str, problem: &str) -> Fault {
     Fault::new(FaultCode::InvalidField, format!("{field} {problem}.")).field(field)
 }
 
-/// Approved params without a policy, for the tests of what comes after it.
 #[cfg(test)]
-pub(crate) fn approved_for_tests(params: ServerParams, label: &str) -> Approved {
-    Approved {
-        params,
-        label: label.to_owned(),
-        egress: Arc::default(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FILE: &str = r#"{"mcpServers": {
-        "fs": {"command": "npx", "args": ["-y", "fs"], "env": {"KEY": "s3cret"}, "cwd": "/srv"},
-        "far": {"url": "https://a.example/mcp"}
-    }}"#;
-
-    fn approve(commands: Commands, params: &str) -> Result<Approved, Fault> {
-        let catalogue = Catalogue::parse(FILE, Path::new("/bin/footbridge")).unwrap();
-        let params = serde_json::from_str(params).unwrap();
-        let params = ServerParams::from_json(&params, "server_params").unwrap();
-        Policy::new(commands, catalogue, Arc::default()).approve(&params)
-    }
-
-    fn stdio(fields: &str) -> String {
-        format!(r#"{{"type":"StdioServerParams",{fields}}}"#)
-    }
-
-    #[test]
-    fn a_name_gives_the_catalogues_own_params_whatever_the_commands() {
-        for commands in [Commands::Any, Commands::CatalogueOnly] {
-            let approved = approve(commands, r#"{"type":"named","server":"fs"}"#).unwrap();
-            assert_eq!(approved.label(), "fs");
-            assert_eq!(approved.params().secrets()["KEY"].expose(), "s3cret");
-        }
-    }
-
-    #[test]
-    fn a_wrong_name_is_answered_with_the_right_ones() {
-        let fault = approve(Commands::Any, r#"{"type":"named","server":"sf"}"#).unwrap_err();
-        assert_eq!(fault.code, FaultCode::InvalidField);
-        assert_eq!(fault.field.as_deref(), Some("server_params.server"));
-        assert_eq!(
-            fault.hint.as_deref(),
-            Some("The catalogue has: demo, fs, far.")
-        );
-        let inputs = r#"{"type":"named","server":"fs","inputs":{"KEY":"x"}}"#;
-        let fault = approve(Commands::Any, inputs).unwrap_err();
-        assert_eq!(fault.field.as_deref(), Some("server_params.inputs"));
-    }
-
-    #[test]
-    fn a_written_out_command_must_be_the_catalogues_to_the_letter() {
-        for (fields, allowed) in [
-            (r#""command":"npx","args":["-y","fs"]"#, true),
-            (
-                r#""command":"npx","args":["-y","fs"],"env":{},"cwd":"/srv""#,
-                true,
-            ),
-            (
-                r#""command":"npx","args":["-y","fs"],"env":{"KEY":"s3cret"}"#,
-                true,
-            ),
-            (r#""command":"/bin/footbridge","args":["demo"]"#, true),
-            (
-                r#""command":"npx","args":["-y","fs"],"env":{"KEY":"other"}"#,
-                false,
-            ),
-            (
-                r#""command":"npx","args":["-y","fs"],"env":{"LD_PRELOAD":"x"}"#,
-                false,
-            ),
-            (r#""command":"npx","args":["-y","fs"],"cwd":"/etc""#, false),
-            (r#""command":"npx","args":["-y","fs","/etc"]"#, false),
-            (r#""command":"npx","args":["-y fs"]"#, false),
-            (r#""command":"/bin/npx","args":["-y","fs"]"#, false),
-            (r#""command":"sh","args":["-c","id"]"#, false),
-            (r#""command":"npx""#, false),
-        ] {
-            let approved = approve(Commands::CatalogueOnly, &stdio(fields));
-            match approved {
-                Ok(approved) => {
-                    assert!(allowed, "{fields}");
-                    let catalogues = matches!(approved.label(), "fs" | "demo");
-                    assert!(catalogues, "{fields}");
-                }
-                Err(fault) => {
-                    assert!(!allowed, "{fields}");
-                    assert_eq!(fault.code, FaultCode::ParamsDenied);
-                    assert!(fault.message.contains("--servers"));
-                }
-            }
-        }
-        let params = stdio(r#""command":"npx","args":["-y","fs"]"#);
-        let approved = approve(Commands::CatalogueOnly, &params).unwrap();
-        assert_eq!(approved.params().secrets()["KEY"].expose(), "s3cret");
-    }
-
-    #[test]
-    fn any_command_is_the_callers_own() {
-        let params = stdio(r#""command":"/usr/bin/env","args":["-i"],"env":{"_A1":"x"},"cwd":"/""#);
-        let approved = approve(Commands::Any, &params).unwrap();
-        assert_eq!(approved.label(), "env");
-        assert_eq!(approved.params().secrets()["_A1"].expose(), "x");
-    }
-
-    #[test]
-    fn what_no_command_line_needs_is_refused_and_named() {
-        let long = "x".repeat(TEXT_BYTES + 1);
-        let full = "x".repeat(TEXT_BYTES);
-        let many = |n: usize, item: &str| vec![format!("{item:?}"); n].join(",");
-        let variables: Vec<String> = (0..9).map(|n| format!("\"V{n}\":{full:?}")).collect();
-        let long_name = "N".repeat(NAME_BYTES + 1);
-        for (fields, field) in [
-            (r#""command":"a","env":{"":"x"}"#.to_owned(), "env"),
-            (r#""command":"a","env":{"1A":"x"}"#.to_owned(), "env"),
-            (r#""command":"a","env":{"A=B":"x"}"#.to_owned(), "env"),
-            (r#""command":"a","env":{"Ä":"x"}"#.to_owned(), "env"),
-            (
-                format!(r#""command":"a","env":{{"{long_name}":""}}"#),
-                "env",
-            ),
-            (format!(r#""command":"a","env":{{"A":"{long}"}}"#), "env.A"),
-            (
-                format!(r#""command":"a","env":{{{}}}"#, variables.join(",")),
-                "env",
-            ),
-            (format!(r#""command":"a","args":["b","{long}"]"#), "args[1]"),
-            (
-                format!(r#""command":"a","args":[{}]"#, many(ARGS + 1, "b")),
-                "args",
-            ),
-            (
-                format!(r#""command":"a","args":[{}]"#, many(9, &full)),
-                "args",
-            ),
-            (format!(r#""command":"{long}""#), "command"),
-            (format!(r#""command":"a","cwd":"{long}""#), "cwd"),
-        ] {
-            let fault = approve(Commands::Any, &stdio(&fields)).unwrap_err();
-            assert_eq!(fault.code, FaultCode::InvalidField);
-            assert_eq!(fault.field, Some(format!("server_params.{field}")));
-        }
-        let most = format!(
-            r#""command":"a","env":{{"{}":"{full}"}}"#,
-            "N".repeat(NAME_BYTES)
-        );
-        assert!(approve(Commands::Any, &stdio(&most)).is_ok());
-    }
-
-    #[test]
-    fn a_remote_server_is_reached_as_far_as_the_rules_go() {
-        let http = |url: &str| format!(r#"{{"type":"StreamableHttpServerParams","url":"{url}"}}"#);
-        for commands in [Commands::Any, Commands::CatalogueOnly] {
-            let approved =
-                approve(commands, &http("https://a.example:8443/mcp?key=s3cret")).unwrap();
-            assert_eq!(approved.label(), "a.example:8443");
-            let sse = r#"{"type":"SseServerParams","url":"https://a.example/sse","headers":{"Authorization":"k"}}"#;
-            assert_eq!(approve(commands, sse).unwrap().label(), "a.example");
-            for (params, code) in [
-                (http("http://a.example/"), FaultCode::ParamsDenied),
-                (http("https://10.0.0.1/"), FaultCode::ParamsDenied),
-                (http("file:///etc/passwd"), FaultCode::InvalidField),
-                (http("not a url"), FaultCode::InvalidField),
-                (
-                    r#"{"type":"SseServerParams","url":"https://a.example/","headers":{"Host":"b"}}"#.to_owned(),
-                    FaultCode::InvalidField,
-                ),
-            ] {
-                let fault = approve(commands, &params).unwrap_err();
-                assert_eq!(fault.code, code, "{params}");
-                assert!(fault.field.unwrap().starts_with("server_params."));
-            }
-        }
-        let approved = approve(Commands::Any, r#"{"type":"named","server":"far"}"#).unwrap();
-        assert_eq!(approved.label(), "far");
-    }
-}
+mod tests;

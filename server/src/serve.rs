@@ -18,6 +18,7 @@ use crate::http;
 use crate::http::App;
 use crate::jwks::Refresher;
 use crate::policy::Policy;
+use crate::policy::follow;
 use crate::sessions::Sessions;
 use crate::tickets::Tickets;
 
@@ -80,12 +81,12 @@ impl Bound {
         let keys = KeyRing::default();
         let refresher = refresher(&self.config, &keys).await?;
         let sessions = Sessions::new(limits.clone());
+        let file = self.config.servers_file.clone();
         let app = Arc::new(App {
             gate: Gate::new(&self.config, self.address.port(), keys).map_err(io::Error::other)?,
             policy: policy(&self.config),
-            tickets: Tickets::new(&limits, self.config.params_in_url).map_err(io::Error::other)?,
+            tickets: Tickets::new(&self.config).map_err(io::Error::other)?,
             sessions: sessions.clone(),
-            node: 0,
             config: self.config,
         });
         let drained = async {
@@ -113,7 +114,18 @@ impl Bound {
                 () = refreshing => {}
             }
         };
-        let (n_left, (), ()) = tokio::join!(drained, accepting, meanwhile);
+        let following = async {
+            if let Some(file) = file {
+                follow(&app.policy, file, &stop).await;
+            }
+        };
+        let (n_left, (), (), (), ()) = tokio::join!(
+            drained,
+            accepting,
+            meanwhile,
+            following,
+            app.tickets.tend(&stop)
+        );
         Ok(n_left)
     }
 }
@@ -140,4 +152,5 @@ fn policy(config: &Config) -> Policy {
         Arc::clone(&config.egress),
     )
     .with_headers(config.allow_headers.clone(), secret)
+    .with_limits(config.limits.clone())
 }

@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicI64;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -24,7 +23,10 @@ use tracing::Instrument;
 use tracing::info_span;
 use tracing::warn;
 
+use crate::audit;
 use crate::config::Limits;
+use crate::meters;
+use crate::policy::Approved;
 use crate::principal::Principal;
 use crate::session;
 use crate::session::Browser;
@@ -90,6 +92,23 @@ fn lock(live: &Mutex<Live>) -> MutexGuard<'_, Live> {
     live.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What the catalogue says of one server's sessions.
+fn check_room(live: &Live, approved: &Approved) -> Result<(), Fault> {
+    let (Some(server), Some(most)) = (approved.server(), approved.sessions()) else {
+        return Ok(());
+    };
+    let of_server = |entry: &&Entry| entry.opening.approved.server() == Some(server);
+    if live.by_key.values().filter(of_server).count() < most {
+        return Ok(());
+    }
+    meters::reached("sessions");
+    Err(Fault::new(
+        FaultCode::TooManySessions,
+        format!("The server \"{server}\" has as many sessions as it may ({most})."),
+    )
+    .hint("Close one, or raise limits.sessions of this server in the catalogue."))
+}
+
 impl Sessions {
     /// No sessions yet.
     pub fn new(limits: Limits) -> Self {
@@ -114,7 +133,7 @@ impl Sessions {
         let now = Utc::now();
         let pulse = Arc::new(Pulse {
             last_activity: AtomicI64::new(now.timestamp_millis()),
-            calls_in_flight: AtomicUsize::new(0),
+            ..Pulse::default()
         });
         let first = Snapshot {
             state: SessionState::Starting,
@@ -141,18 +160,15 @@ impl Sessions {
             key: Key::new(&opening.principal, &opening.id),
         };
         let span = info_span!("session", session = opening.id);
-        let session = session::run(
-            opening,
-            browser,
-            self.limits.clone(),
-            Vitals { snapshot, pulse },
-            ended,
-        );
+        let id = opening.id.clone();
+        let own = opening.approved.limits();
+        let limits = own.unwrap_or(&self.limits).clone();
+        let session = session::run(opening, browser, limits, Vitals { snapshot, pulse }, ended);
         self.tracker.spawn(
-            async move {
+            audit::in_session(&id, async move {
                 session.await;
                 drop(registered);
-            }
+            })
             .instrument(span),
         );
         Ok(())
@@ -166,6 +182,7 @@ impl Sessions {
                 "The bridge is shutting down.",
             ));
         }
+        audit::permits()?;
         if live.by_key.len() >= self.limits.sessions {
             return Err(Fault::new(
                 FaultCode::TooManySessions,
@@ -173,6 +190,7 @@ impl Sessions {
             )
             .hint("Close one, or raise limits.sessions."));
         }
+        check_room(&live, &entry.opening.approved)?;
         let key = Key::new(&entry.opening.principal, &entry.opening.id);
         if live.by_key.contains_key(&key) {
             return Err(Fault::new(
@@ -182,6 +200,14 @@ impl Sessions {
         }
         live.by_key.insert(key, entry);
         Ok(())
+    }
+
+    /// Whether a server of the catalogue may have another session.
+    ///
+    /// # Errors
+    /// `too_many_sessions`, when it has as many as its entry allows.
+    pub fn check_room_of(&self, approved: &Approved) -> Result<(), Fault> {
+        check_room(&lock(&self.live), approved)
     }
 
     /// Whether another session could be opened.

@@ -31,7 +31,6 @@ mod lines;
 mod messages;
 #[cfg(test)]
 mod played;
-#[cfg(unix)]
 mod redact;
 mod remote;
 #[cfg(unix)]
@@ -95,7 +94,9 @@ pub async fn connect(
 ) -> Result<Upstream, Fault> {
     match approved.params() {
         #[cfg(unix)]
-        ServerParams::Stdio(params) => stdio::connect(params, program, limits).await,
+        ServerParams::Stdio(params) => {
+            stdio::connect(params, approved.secrets(), program, limits).await
+        }
         #[cfg(not(unix))]
         ServerParams::Stdio(_) => Err(Fault::new(
             FaultCode::NotSupported,

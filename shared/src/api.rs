@@ -38,6 +38,9 @@ pub struct ConnectResponse {
     /// Until when `websocket_url` opens the session.
     #[serde(serialize_with = "rfc3339")]
     pub expires_at: DateTime<Utc>,
+    /// What the one who asked should know, one sentence each; absent when there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// How an MCP server is reached.
@@ -155,6 +158,35 @@ pub struct CatalogueServer {
     pub description: Option<String>,
     /// How it is reached.
     pub transport: Transport,
+    /// What it asks for, in the order to ask in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<CatalogueInput>,
+}
+
+/// Something that a server of the catalogue asks for: a member of `server_params.inputs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CatalogueInput {
+    /// The name to give it by.
+    pub name: String,
+    /// A name for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whether a session needs it.
+    pub required: bool,
+    /// Whether it must not be seen as it is typed.
+    pub secret: bool,
+    /// What the whole value must match, in the syntax of Rust's crate `regex`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// The only values taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// The value when none is given; absent when it is secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
 }
 
 /// The answer of `GET servers`.

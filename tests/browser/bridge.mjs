@@ -35,14 +35,14 @@ export async function startBridge(...flags) {
 }
 
 /** A headless browser that talks to nobody but the test. */
-export function startBrowser() {
+export function startBrowser(...flags) {
   mkdirSync(screenshots, { recursive: true });
   return chromium.launch({
     executablePath: process.env.FOOTBRIDGE_CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
     args: [
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+      "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", ...flags,
     ],
   });
 }

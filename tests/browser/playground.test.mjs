@@ -160,6 +160,7 @@ test("the page may run nothing but what it was served with", async () => {
   const policy = response.headers()["content-security-policy"];
   assert.match(policy, /script-src 'self' 'wasm-unsafe-eval'(;|$)/);
   assert.doesNotMatch(policy, /'unsafe-(inline|eval)'/);
+  assert.match(policy, /require-trusted-types-for 'script'; trusted-types 'none'/);
   await page.getByTestId("server-card-demo").waitFor();
   const ran = await page.evaluate(() => {
     const script = document.createElement("script");
@@ -180,8 +181,7 @@ test("a server that does not start says why", async () => {
   await page.goto(bridge.url);
   await page.getByTestId("own-command").fill("sh -c 'echo no key in the environment >&2; exit 3'");
   await page.getByTestId("connect-own").click();
-  const confirm = page.getByRole("button", { name: /run|start/i });
-  if (await confirm.count()) await confirm.first().click();
+  await page.getByTestId("consent-accept").click();
   const banner = page.getByTestId("error-banner");
   await banner.waitFor();
   assert.match(await banner.innerText(), /exited with code 3[\s\S]*no key in the environment/);

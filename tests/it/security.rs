@@ -422,17 +422,84 @@ async fn a_page_of_an_allowed_origin_may_ask_and_open_and_no_other() {
 #[tokio::test]
 async fn every_answer_forbids_framing_sniffing_and_keeping() {
     let bridge = Bridge::start().await;
-    for path in ["/health/live", "/api/mcp/servers", "/api/mcp/nothing", "/"] {
+    let refused = ("host", "evil.example");
+    let wrong = ("authorization", "Bearer wrong");
+    let plain = ("x-plain", "1");
+    for (method, path, header, status) in [
+        (Method::GET, "/", plain, 200),
+        (Method::GET, "/favicon.svg", plain, 200),
+        (Method::GET, "/no/such/file", plain, 404),
+        (Method::POST, "/", plain, 405),
+        (Method::GET, "/", refused, 421),
+        (Method::GET, "/health/live", plain, 200),
+        (Method::GET, "/api/mcp/servers", wrong, 401),
+        (Method::GET, "/api/mcp/openapi.json", plain, 200),
+        (Method::GET, "/api/mcp/nothing", plain, 404),
+        (Method::PUT, "/api/mcp/servers", plain, 405),
+        (Method::POST, "/api/mcp/ws/connect", plain, 415),
+    ] {
+        let what = format!("{method} {path} with {}", header.0);
         let response = bridge
-            .request(Method::GET, path)
+            .request(method, path)
+            .header(header.0, header.1)
             .send()
             .await
             .expect("an answer");
+        assert_eq!(response.status().as_u16(), status, "{what}");
         let headers = response.headers();
-        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
-        assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
-        assert_eq!(headers["x-frame-options"], "DENY", "{path}");
-        assert!(headers.contains_key("cache-control"), "{path}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("x-frame-options", "DENY"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(headers[name], value, "{what}: {name}");
+        }
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        for rule in [
+            "default-src 'none'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ] {
+            assert!(policy.contains(rule), "{what}: {rule} in {policy}");
+        }
+        let permissions = headers["permissions-policy"].to_str().unwrap();
+        assert!(permissions.contains("camera=()"), "{what}: {permissions}");
+        let kept = if path == "/favicon.svg" {
+            "no-cache"
+        } else {
+            "no-store"
+        };
+        assert_eq!(headers["cache-control"], kept, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_may_talk_to_the_host_it_came_from_and_to_no_other() {
+    let bridge = Bridge::start().await;
+    let port = bridge.address().port();
+    for host in [format!("127.0.0.1:{port}"), format!("localhost:{port}")] {
+        let response = bridge
+            .request(Method::GET, "/")
+            .header("host", &host)
+            .send()
+            .await
+            .expect("an answer");
+        let policy = response.headers()["content-security-policy"]
+            .to_str()
+            .unwrap();
+        let sources = policy
+            .split("; ")
+            .find_map(|rule| rule.strip_prefix("connect-src "));
+        let own = format!("'self' ws://{host} wss://{host}");
+        assert_eq!(sources, Some(&*own), "{policy}");
+        assert!(!policy.contains("unsafe-inline"), "{policy}");
+        assert!(
+            policy.contains("require-trusted-types-for 'script'; trusted-types 'none'"),
+            "{policy}"
+        );
     }
 }
 

@@ -8,16 +8,18 @@ use footbridge_tests::root;
 /// The server's modules, lowest first: a module may name only modules of earlier lines, and its own children.
 const LAYERS: &[&[&str]] = &[
     &[
-        "catalogue",
         "demo",
         "egress",
+        "logs",
         "meters",
         "open",
         "principal",
         "runtime_file",
+        "sandbox",
         "supervise",
     ],
-    &["audit", "config"],
+    &["audit", "catalogue"],
+    &["config"],
     &["accept", "dialect", "policy"],
     &["bridge", "gate", "upstream"],
     &["jwks", "session", "tickets"],
@@ -52,6 +54,7 @@ const UNFINISHED: &[&str] = &["todo!", "unimplemented!", "dbg!"];
 
 /// Where the text of a secret may be taken out.
 const EXPOSERS: &[&str] = &[
+    "server/src/catalogue/input.rs",
     "server/src/config/",
     "server/src/gate.rs",
     "server/src/gate/proxy.rs",
@@ -59,7 +62,8 @@ const EXPOSERS: &[&str] = &[
     "server/src/policy/",
     "server/src/runtime_file.rs",
     "server/src/serve.rs",
-    "server/src/tickets.rs",
+    "server/src/tickets/keys.rs",
+    "server/src/tickets/seal.rs",
     "server/src/upstream/",
     "shared/src/params.rs",
 ];
@@ -377,7 +381,7 @@ fn secrets_are_taken_out_only_where_they_are_handed_on() {
     check(&files(".rs"), keeps_secrets);
     let leak = "info!(token = token.expose());";
     assert_eq!(keeps_secrets(&file("server/src/session.rs", leak)).len(), 1);
-    assert_eq!(keeps_secrets(&file("server/src/tickets.rs", leak)), [""; 0]);
+    assert_eq!(keeps_secrets(&file("server/src/serve.rs", leak)), [""; 0]);
     for allowed in EXPOSERS {
         assert!(
             Path::new(&root()).join(allowed).exists(),

@@ -91,6 +91,10 @@ impl Fake {
             "fake/echo" => answer(id, params),
             // Every line so far, this one included.
             "fake/heard" => answer(id, &json!(self.heard).to_string()),
+            "fake/arguments" => {
+                let arguments: Vec<_> = std::env::args().skip(1).collect();
+                answer(id, &json!(arguments).to_string());
+            }
             "fake/environment" => {
                 let variables: std::collections::BTreeMap<_, _> = std::env::vars().collect();
                 answer(id, &json!(variables).to_string());

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { Connect } from "./panels/Connect";
+import { Consent } from "./panels/Consent";
 import { Header } from "./panels/Header";
 import { EMPTY_DRAFT } from "./panels/OwnServer";
 import { Starting } from "./panels/Starting";
@@ -12,6 +13,7 @@ export function App() {
     <SessionProvider value={session}>
       <Header />
       <Body />
+      <Consent />
     </SessionProvider>
   );
 }

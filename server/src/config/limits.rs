@@ -118,11 +118,15 @@ limits! {
     jwks_pause: Seconds, 0.1..=HOUR;
     ticket_life: Seconds, 1.0..=HOUR;
     pending_tickets: Count, 1.0..=1_000_000.0;
+    pending_tickets_per_principal: Count, 1.0..=1_000_000.0;
+    used_tickets: Count, 1.0..=10_000_000.0;
     params_bytes: Bytes, 256.0..=MIB;
     socket_url_bytes: Bytes, 512.0..=MIB;
+    kept_params_bytes: Bytes, 0.0..=(1024.0 * MIB);
     sessions: Count, 1.0..=100_000.0;
     frame_bytes: Bytes, KIB..=(256.0 * MIB);
     calls_in_flight: Count, 1.0..=100_000.0;
+    asks_in_flight: Count, 1.0..=100_000.0;
     backlog_messages: Count, 1.0..=1_000_000.0;
     backlog_bytes: Bytes, KIB..=(1024.0 * MIB);
     stall_timeout: Seconds, 0.1..=HOUR;
@@ -143,7 +147,31 @@ limits! {
     stop_stdin_wait: Seconds, 0.0..=300.0;
     stop_term_wait: Seconds, 0.0..=300.0;
     drain_timeout: Seconds, 0.0..=HOUR;
+    audit_queue: Count, 1.0..=1_000_000.0;
+    audit_refusals: Count, 1.0..=100_000.0;
 }
+
+/// The limits that a server of the catalogue may have for itself; those of its sessions, not of the bridge.
+const OF_SERVERS: [&str; 18] = [
+    "sessions",
+    "calls_in_flight",
+    "backlog_messages",
+    "backlog_bytes",
+    "upstream_queue",
+    "upstream_message_bytes",
+    "start_timeout",
+    "request_timeout",
+    "request_timeout_max",
+    "answer_timeout",
+    "probe_timeout",
+    "input_rounds",
+    "subscriptions",
+    "idle_timeout",
+    "session_life",
+    "stderr_bytes",
+    "stop_stdin_wait",
+    "stop_term_wait",
+];
 
 impl Limits {
     /// The defaults with the entries of a table `[limits]` over them.
@@ -152,44 +180,71 @@ impl Limits {
     /// A sentence that names the key that is unknown, not a number, or out of its range.
     pub fn parse(table: &toml::Table) -> Result<Self, ConfigError> {
         let mut limits = Self::default();
-        let known = limits.list();
         for (key, value) in table {
-            let (Some(limit), Some(field)) = (
-                known.iter().find(|limit| limit.name == key),
-                limits.field(key),
-            ) else {
-                let near = suggestion(key, known.iter().map(|limit| limit.name));
-                return Err(ConfigError::new(format!(
-                    "limits.{key} is not a limit{near}."
-                )));
-            };
             let whole = value.as_integer().map(|number| number as f64);
-            let number = match limit.unit {
-                Unit::Count | Unit::Bytes => whole,
-                Unit::Seconds => whole.or_else(|| value.as_float()),
-            };
-            let (from, to) = (limit.range.start(), limit.range.end());
-            field.set(
-                number
-                    .filter(|number| limit.range.contains(number))
-                    .ok_or_else(|| {
-                        let kind = match limit.unit {
-                            Unit::Count => "a whole number",
-                            Unit::Bytes => "a whole number of bytes",
-                            Unit::Seconds => "a number of seconds",
-                        };
-                        ConfigError::new(format!(
-                            "limits.{key} must be {kind} from {from} to {to}."
-                        ))
-                    })?,
-            );
+            limits.set(key, whole.or_else(|| value.as_float()))?;
         }
-        if limits.request_timeout > limits.request_timeout_max {
+        limits.checked()
+    }
+
+    /// These limits with those that a server of the catalogue has for itself over them; `sessions` is then the number
+    /// of its own sessions.
+    ///
+    /// # Errors
+    /// A sentence that names the key that is unknown, is a limit of the whole bridge, or out of its range.
+    pub fn of_server(&self, own: &[(String, f64)]) -> Result<Self, ConfigError> {
+        let mut limits = self.clone();
+        for (key, number) in own {
+            if !OF_SERVERS.contains(&key.as_str()) {
+                let near = suggestion(key, OF_SERVERS);
+                return Err(ConfigError::new(format!(
+                    "limits.{key} is not a limit of a single server{near}."
+                )));
+            }
+            limits.set(key, Some(*number))?;
+        }
+        limits.checked()
+    }
+
+    fn set(&mut self, key: &str, number: Option<f64>) -> Result<(), ConfigError> {
+        let known = self.list();
+        let (Some(limit), Some(field)) = (
+            known.iter().find(|limit| limit.name == key),
+            self.field(key),
+        ) else {
+            let near = suggestion(key, known.iter().map(|limit| limit.name));
+            return Err(ConfigError::new(format!(
+                "limits.{key} is not a limit{near}."
+            )));
+        };
+        let is_proper = |number: &f64| {
+            limit.range.contains(number)
+                && match limit.unit {
+                    Unit::Count | Unit::Bytes => number.fract() == 0.0,
+                    Unit::Seconds => true,
+                }
+        };
+        let (from, to) = (limit.range.start(), limit.range.end());
+        let number = number.filter(is_proper).ok_or_else(|| {
+            let kind = match limit.unit {
+                Unit::Count => "a whole number",
+                Unit::Bytes => "a whole number of bytes",
+                Unit::Seconds => "a number of seconds",
+            };
+            ConfigError::new(format!("limits.{key} must be {kind} from {from} to {to}."))
+        })?;
+        field.set(number);
+        Ok(())
+    }
+
+    /// Whether the limits can stand together.
+    fn checked(self) -> Result<Self, ConfigError> {
+        if self.request_timeout > self.request_timeout_max {
             return Err(ConfigError::new(
                 "limits.request_timeout must not be longer than limits.request_timeout_max.",
             ));
         }
-        Ok(limits)
+        Ok(self)
     }
 }
 
@@ -243,6 +298,53 @@ mod tests {
             ),
         ] {
             assert_eq!(parse(text).unwrap_err(), sentence, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_server_has_limits_of_its_own_over_those_of_the_bridge() {
+        let bridge = parse("sessions = 7\nstderr_bytes = 2048").unwrap();
+        let own = |key: &str, number| {
+            bridge
+                .of_server(&[(key.to_owned(), number)])
+                .map_err(|error| error.to_string())
+        };
+        let expected = Limits {
+            sessions: 2,
+            ..bridge.clone()
+        };
+        assert_eq!(own("sessions", 2.0), Ok(expected));
+        assert_eq!(
+            own("start_timeout", 0.5).map(|limits| limits.start_timeout),
+            Ok(Duration::from_millis(500))
+        );
+        for (key, number, sentence) in [
+            (
+                "sesions",
+                1.0,
+                "limits.sesions is not a limit of a single server (did you mean \"sessions\"?).",
+            ),
+            (
+                "connections",
+                1.0,
+                "limits.connections is not a limit of a single server.",
+            ),
+            (
+                "sessions",
+                1.5,
+                "limits.sessions must be a whole number from 1 to 100000.",
+            ),
+            (
+                "request_timeout",
+                4000.0,
+                "limits.request_timeout must not be longer than limits.request_timeout_max.",
+            ),
+        ] {
+            assert_eq!(own(key, number), Err(sentence.to_owned()), "{key}");
+        }
+        let known = bridge.list();
+        for key in OF_SERVERS {
+            assert!(known.iter().any(|limit| limit.name == key), "{key}");
         }
     }
 

@@ -255,6 +255,33 @@ pub struct Settings {
     #[arg(value_enum, hide_possible_values = true)]
     pub params_in_url: Option<ParamsInUrl>,
 
+    /// Seal tickets with the last key in this file, and open those of every key in it; it is read again when it changes. [default: one random key per start]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_TICKET_KEYS",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub ticket_keys: Option<PathBuf>,
+
+    /// Say which bridges may open each other's tickets: those with the same name and keys. [default: footbridge]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_DEPLOYMENT",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
+    pub deployment: Option<String>,
+
+    /// Begin session ids with this number, from 0 to 65535, so that whatever is in front of several bridges can tell whose they are. [default: 0]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_NODE",
+        hide_env_values = true,
+        value_name = "NUMBER"
+    )]
+    pub node: Option<u16>,
+
     /// Log what this filter lets through, such as `debug` or `info,footbridge::upstream=trace`. [default: info]
     #[arg(
         long,
@@ -263,6 +290,37 @@ pub struct Settings {
         value_name = "FILTER"
     )]
     pub log: Option<String>,
+
+    /// Write who connected, what was started and what was refused to this file, as JSON lines; `-` is standard error. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_AUDIT_LOG",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub audit_log: Option<PathBuf>,
+
+    /// Start no session while the audit log cannot be written. [default: false]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_AUDIT_REQUIRED",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub audit_required: Option<bool>,
+
+    /// Wait for the disk after each record of the audit log, so that a power cut takes none that was written. [default: false]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_AUDIT_SYNC",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub audit_sync: Option<bool>,
 
     /// The table `[limits]` of the file.
     #[arg(skip)]
@@ -320,7 +378,13 @@ impl Settings {
             trust_forwarded_for: one_of(self.trust_forwarded_for, file.trust_forwarded_for),
             runtime_file: self.runtime_file.or(file.runtime_file),
             params_in_url: self.params_in_url.or(file.params_in_url),
+            ticket_keys: self.ticket_keys.or(file.ticket_keys),
+            deployment: self.deployment.or(file.deployment),
+            node: self.node.or(file.node),
             log: self.log.or(file.log),
+            audit_log: self.audit_log.or(file.audit_log),
+            audit_required: self.audit_required.or(file.audit_required),
+            audit_sync: self.audit_sync.or(file.audit_sync),
             limits: file.limits,
             token_in_arguments: self.token_in_arguments,
         }
@@ -380,7 +444,13 @@ mod tests {
             trust_forwarded_for = ["a"]
             runtime_file = true
             params_in_url = "signed"
+            ticket_keys = "a"
+            deployment = "a"
+            node = 1
             log = "a"
+            audit_log = "a"
+            audit_required = true
+            audit_sync = true
             "#,
         )
         .unwrap();
@@ -413,7 +483,13 @@ mod tests {
             "--trust-forwarded-for=c,d",
             "--runtime-file=no",
             "--params-in-url=sealed",
+            "--ticket-keys=b",
+            "--deployment=b",
+            "--node=2",
             "--log=b",
+            "--audit-log=b",
+            "--audit-required=false",
+            "--audit-sync=no",
         ];
         let matches = Flags::command().get_matches_from(flags);
         let flags = Settings::from_matches(&matches).unwrap();

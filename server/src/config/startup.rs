@@ -3,7 +3,6 @@
 //! Owns which settings may stand together, and what the person who starts the bridge must be warned of.
 //! Never binds a port or starts anything.
 
-use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 
 use crate::catalogue::Catalogue;
+use crate::config::AuditLog;
 use crate::config::Auth;
 use crate::config::Commands;
 use crate::config::Config;
@@ -18,7 +18,9 @@ use crate::config::Limits;
 use crate::config::address;
 use crate::config::auth;
 use crate::config::error::ConfigError;
+use crate::config::servers::ServersFile;
 use crate::config::settings::Settings;
+use crate::config::ticket_keys::TicketKeyFile;
 use crate::config::upstreams;
 
 /// Where the bridge listens unless told otherwise.
@@ -26,6 +28,12 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
 
 /// What is logged unless told otherwise.
 pub const DEFAULT_LOG: &str = "info";
+
+/// The deployment of a bridge that is told none.
+pub const DEFAULT_DEPLOYMENT: &str = "footbridge";
+
+/// The most characters the name of a deployment may have.
+const LONGEST_DEPLOYMENT: usize = 100;
 
 /// Everything that is known before the bridge starts.
 #[derive(Clone, Debug)]
@@ -82,17 +90,16 @@ impl Startup {
         EnvFilter::try_new(&log).map_err(|error| {
             ConfigError::new(format!("--log {log:?} is not a log filter: {error}."))
         })?;
-        let catalogue = match &settings.servers {
-            None => Catalogue::with_demo(&program)
-                .map_err(|error| ConfigError::new(error.to_string()))?,
+        let limits = Limits::parse(&settings.limits)?;
+        let (catalogue, servers_file) = match &settings.servers {
+            None => {
+                let demo = Catalogue::with_demo(&program)
+                    .map_err(|error| ConfigError::new(error.to_string()))?;
+                (demo, None)
+            }
             Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| ConfigError::unreadable("--servers", path, &error))?;
-                let at =
-                    |error: &dyn Display| ConfigError::new(format!("{}: {error}", path.display()));
-                let catalogue = Catalogue::parse(&text, &program).map_err(|error| at(&error))?;
-                upstreams::check_catalogue(&catalogue).map_err(|error| at(&error))?;
-                catalogue
+                let (file, catalogue) = ServersFile::open(path, &program, &limits, variable)?;
+                (catalogue, Some(file))
             }
         };
 
@@ -135,11 +142,16 @@ impl Startup {
             forwarders,
             commands,
             catalogue,
+            servers_file,
             egress: Arc::new(egress),
             allow_headers: upstreams::allow_headers(&settings)?,
             params_in_url: settings.params_in_url.unwrap_or_default(),
+            audit: audit(&settings)?,
+            ticket_keys: ticket_keys(&settings, &mut warnings)?,
+            deployment: deployment(&settings)?,
+            node: settings.node.unwrap_or_default(),
             program,
-            limits: Limits::parse(&settings.limits)?,
+            limits,
         };
         Ok(Self {
             config,
@@ -199,6 +211,47 @@ fn check_exposed(
         "Other machines reach {listen}; to listen there the bridge also needs {}.",
         missing.join(" and ")
     )))
+}
+
+fn audit(settings: &Settings) -> Result<Option<AuditLog>, ConfigError> {
+    let required = settings.audit_required.unwrap_or(false);
+    let sync = settings.audit_sync.unwrap_or(false);
+    match &settings.audit_log {
+        Some(path) if path.as_os_str().is_empty() => Err(ConfigError::new(
+            "--audit-log is empty; leave it out to keep no audit log.",
+        )),
+        Some(path) => Ok(Some(AuditLog {
+            path: path.clone(),
+            required,
+            sync,
+        })),
+        None if required || sync => Err(ConfigError::new(
+            "--audit-required and --audit-sync are about a log that is not kept; give its file with --audit-log.",
+        )),
+        None => Ok(None),
+    }
+}
+
+fn ticket_keys(
+    settings: &Settings,
+    warnings: &mut Vec<String>,
+) -> Result<Option<TicketKeyFile>, ConfigError> {
+    let Some(path) = &settings.ticket_keys else {
+        return Ok(None);
+    };
+    let (file, warning) = TicketKeyFile::open(path)?;
+    warnings.extend(warning);
+    Ok(Some(file))
+}
+
+fn deployment(settings: &Settings) -> Result<String, ConfigError> {
+    let name = settings.deployment.as_deref().unwrap_or(DEFAULT_DEPLOYMENT);
+    if name.trim().is_empty() || name.chars().count() > LONGEST_DEPLOYMENT {
+        return Err(ConfigError::new(format!(
+            "--deployment must have from 1 to {LONGEST_DEPLOYMENT} characters."
+        )));
+    }
+    Ok(name.to_owned())
 }
 
 fn no_auth_warning(listen: SocketAddr, commands: Commands) -> String {
@@ -305,6 +358,14 @@ mod tests {
                 "--token and --token-file are both given (as flags, variables or keys); keep one.",
             ),
             (
+                "audit_required = true",
+                "--audit-required and --audit-sync are about a log that is not kept; give its file with --audit-log.",
+            ),
+            (
+                "audit_log = \"\"",
+                "--audit-log is empty; leave it out to keep no audit log.",
+            ),
+            (
                 "token = \"\"",
                 "The token is empty; leave it out to get a random token.",
             ),
@@ -315,6 +376,8 @@ mod tests {
             "log = \"info,=\"",
             "allow_origin = [\"*\"]",
             "servers = \"/nowhere/x.json\"",
+            "ticket_keys = \"/nowhere/keys\"",
+            "deployment = \" \"",
         ] {
             assert!(check(text).is_err(), "{text}");
         }

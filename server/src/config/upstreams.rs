@@ -5,12 +5,8 @@
 use std::path::Path;
 
 use footbridge_shared::params::Secret;
-use footbridge_shared::params::Secrets;
-use footbridge_shared::params::ServerParams;
 use rustls::pki_types::CertificateDer;
-use url::Url;
 
-use crate::catalogue::Catalogue;
 use crate::config::error::ConfigError;
 use crate::config::settings::Settings;
 use crate::egress::Allowed;
@@ -19,7 +15,6 @@ use crate::egress::Proxies;
 use crate::egress::Proxy;
 use crate::egress::Way;
 use crate::egress::authorities;
-use crate::egress::check_form;
 use crate::egress::headers;
 
 /// Variables that name a proxy for `https://`, by precedence; other programs use them too.
@@ -66,34 +61,6 @@ pub(super) fn allow_headers(settings: &Settings) -> Result<Vec<String>, ConfigEr
             .map_err(|problem| ConfigError::new(format!("--allow-header {name:?} {problem}.")))?;
     }
     Ok(settings.allow_header.clone())
-}
-
-/// Whether every remote server of the catalogue can be asked as it is written down.
-///
-/// # Errors
-/// A sentence that names the server and its field.
-pub(super) fn check_catalogue(catalogue: &Catalogue) -> Result<(), ConfigError> {
-    for (name, entry) in catalogue.iter() {
-        let (url, headers) = match &entry.params {
-            ServerParams::Sse(sse) => (&sse.url, &sse.headers),
-            ServerParams::Http(http) => (&http.url, &http.headers),
-            ServerParams::Stdio(_) | ServerParams::Named(_) => continue,
-        };
-        let wrong = |problem| ConfigError::new(format!("the server \"{name}\": {problem}."));
-        check_remote(url, headers).map_err(wrong)?;
-    }
-    Ok(())
-}
-
-fn check_remote(url: &str, headers: &Secrets) -> Result<(), String> {
-    let url = Url::parse(url).map_err(|error| format!("url is not a URL: {error}"))?;
-    check_form(&url).map_err(|problem| format!("url {problem}"))?;
-    for (name, value) in headers {
-        headers::check_name(name)
-            .and_then(|()| headers::check_value(value.expose()))
-            .map_err(|problem| format!("headers.{name} {problem}"))?;
-    }
-    Ok(())
 }
 
 fn proxies(
@@ -147,6 +114,8 @@ fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigE
 
 #[cfg(test)]
 mod tests {
+    use url::Url;
+
     use super::*;
 
     fn settings(text: &str) -> Settings {
@@ -240,32 +209,5 @@ mod tests {
         assert_eq!(proxy(&egress, "https://a.example/"), None);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].contains("ALL_PROXY") && !warnings[0].contains("s3cret"));
-    }
-
-    #[test]
-    fn remote_servers_of_the_catalogue_are_checked_at_the_start() {
-        for (entry, part) in [
-            ("\"url\": \"http://\"", "url is not a URL"),
-            (
-                "\"url\": \"https://me:s3cret@a.example/\"",
-                "url must not hold",
-            ),
-            ("\"url\": \"https://a.example/#b\"", "url must not have"),
-            (
-                "\"url\": \"https://a.example/\", \"headers\": {\"Host\": \"s3cret\"}",
-                "headers.Host is a header that only the bridge writes",
-            ),
-            (
-                "\"url\": \"https://a.example/\", \"headers\": {\"X-Key\": \"s3cret\\n\"}",
-                "headers.X-Key must hold",
-            ),
-        ] {
-            let text = format!("{{\"mcpServers\": {{\"far\": {{{entry}}}}}}}");
-            let catalogue = Catalogue::parse(&text, Path::new("/bin/footbridge")).unwrap();
-            let sentence = check_catalogue(&catalogue).unwrap_err().to_string();
-            assert!(sentence.starts_with("the server \"far\": "), "{sentence}");
-            assert!(sentence.contains(part), "{sentence}");
-            assert!(!sentence.contains("s3cret"), "{sentence}");
-        }
     }
 }

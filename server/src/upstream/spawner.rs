@@ -121,6 +121,11 @@ impl Supervisor {
         self.child.wait().await
     }
 
+    /// Its process id, until it has been waited for.
+    pub(super) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Tells it to end its command: SIGTERM, a wait, SIGKILL.
     pub(super) fn terminate(&self) {
         self.signal(Signal::TERM);

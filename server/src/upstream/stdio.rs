@@ -11,6 +11,7 @@ use std::time::Duration;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::fault::UpstreamReport;
+use footbridge_shared::params::Secret;
 use footbridge_shared::params::StdioParams;
 use tokio::process::Command;
 use tokio::sync::mpsc;
@@ -35,6 +36,7 @@ use super::stderr::Stderr;
 use super::stdin;
 use super::stdout::End;
 use super::stdout::Stdout;
+use crate::audit::Witness;
 use crate::config::Limits;
 use crate::supervise::LEFTOVER_WAIT;
 use crate::supervise::Verdict;
@@ -48,8 +50,10 @@ const SWEEPS: u32 = 50;
 const SWEEP_PAUSE: Duration = Duration::from_millis(20);
 
 /// Starts an MCP server.
+/// `secrets` are those that its environment does not hold, or not as a whole.
 pub(super) async fn connect(
     params: &StdioParams,
+    secrets: &[Secret],
     program: &Path,
     limits: &Limits,
 ) -> Result<Upstream, Fault> {
@@ -72,7 +76,7 @@ pub(super) async fn connect(
         .arg("--term-wait-ms")
         .arg(limits.stop_term_wait.as_millis().to_string())
         .arg("--")
-        .arg(located.program)
+        .arg(&located.program)
         .args(&params.args)
         .env_clear()
         .envs(environment)
@@ -87,15 +91,24 @@ pub(super) async fn connect(
         )
         .data(UpstreamReport { command: Some(name.clone()), ..UpstreamReport::default() })
     })?;
+    let pid = started.supervisor.id();
+    Witness::here().spawned(&located.program, &params.args, pid, "none");
     tracing::debug!(command = name, "started an MCP server");
-    Ok(upstream(started, name, params, limits))
+    let redactor = Redactor::new(params.env.values().chain(secrets));
+    Ok(upstream(started, name, params, redactor, limits))
 }
 
 /// Puts the tasks around a started process.
-fn upstream(started: Started, name: String, params: &StdioParams, limits: &Limits) -> Upstream {
+fn upstream(
+    started: Started,
+    name: String,
+    params: &StdioParams,
+    redactor: Redactor,
+    limits: &Limits,
+) -> Upstream {
     let (sender, to_server) = mpsc::channel(limits.upstream_queue);
     let (to_bridge, receiver) = mpsc::channel(limits.upstream_queue);
-    let redactor = Arc::new(Redactor::new(&params.env));
+    let redactor = Arc::new(redactor);
     let (stop, ending) = (CancellationToken::new(), CancellationToken::new());
     let close_stdin = CancellationToken::new();
     let (stdin_failed, stdin_end) = oneshot::channel();
@@ -137,8 +150,10 @@ fn upstream(started: Started, name: String, params: &StdioParams, limits: &Limit
         stdout_end,
         stderr_end,
     };
+    let (witness, pid) = (Witness::here(), process.supervisor.id());
     tasks.spawn(async move {
         let fault = process.attend().await;
+        witness.exited(pid, fault.code, fault.data.as_deref());
         // Fails when the session is over, and waits for it as long as it is not.
         let _ = to_bridge.send(FromUpstream::Gone(fault)).await;
     });

@@ -5,6 +5,7 @@ import { isObject, list, text } from "../session/mcp";
 import { CopyButton } from "./CopyButton";
 import { JsonTree } from "./JsonTree";
 import { LongText } from "./LongText";
+import { Revealed } from "./Revealed";
 import { SafeLink } from "./SafeLink";
 import { base64Size, mediaUrl } from "./url";
 
@@ -71,11 +72,11 @@ function Linked({ block }: { block: JsonObject }) {
   return (
     <Stack gap={2}>
       <Text size="sm" fw={500}>
-        {text(block["title"]) ?? text(block["name"])}
+        <Revealed text={text(block["title"]) ?? text(block["name"]) ?? ""} reading="exact" />
       </Text>
       <SafeLink address={text(block["uri"]) ?? ""} />
       <Text size="sm" c="dimmed">
-        {text(block["description"])}
+        <Revealed text={text(block["description"]) ?? ""} />
       </Text>
     </Stack>
   );
@@ -104,11 +105,11 @@ function Framed({ kind, detail, copy, body }: { kind: string; detail?: string; c
       <Group justify="space-between" gap="xs" mb={4}>
         <Group gap={6}>
           <Badge size="xs" variant="light" color="gray" tt="none">
-            {kind}
+            <Revealed text={kind} reading="exact" />
           </Badge>
           {detail !== undefined && detail !== "" && (
             <Text size="xs" c="dimmed">
-              {detail}
+              <Revealed text={detail} reading="exact" />
             </Text>
           )}
         </Group>

@@ -4,6 +4,7 @@ import type { Json } from "footbridge";
 import { CopyButton } from "./CopyButton";
 import { LongText } from "./LongText";
 import { JsonTree } from "./JsonTree";
+import { Revealed } from "./Revealed";
 
 const SIDES: Record<FootbridgeError["side"], string> = {
   browser: "in this page",
@@ -29,16 +30,16 @@ export function ErrorBanner({ error, title, onClose }: { error: unknown; title: 
     <Alert color="red" variant="light" title={title} role="alert" data-testid="error-banner" withCloseButton={onClose !== undefined} closeButtonLabel="Dismiss" {...(onClose && { onClose })}>
       <Stack gap="xs">
         <Text size="sm" className="fb-break">
-          {message}
+          <Revealed text={message} />
         </Text>
         {known?.hint !== undefined && (
           <Text size="sm" fw={500} className="fb-break">
-            {known.hint}
+            <Revealed text={known.hint} />
           </Text>
         )}
         {command !== null && (
           <Text size="sm">
-            Command: <Code className="fb-break">{command}</Code>
+            Command: <Code className="fb-break"><Revealed text={command} reading="exact" /></Code>
           </Text>
         )}
         {exit !== null && <Text size="sm">{exit}</Text>}

@@ -1,6 +1,7 @@
 import type { Json } from "footbridge";
 import { useState } from "react";
 import { Icon } from "./Icon";
+import { Revealed } from "./Revealed";
 
 const FIRST_ITEMS = 100;
 
@@ -16,7 +17,11 @@ export function JsonTree({ value, open = 2 }: { value: Json | undefined; open?: 
 function Node({ name, value, open }: { name?: string; value: Json | undefined; open: number }) {
   const [isOpen, setOpen] = useState(open > 0);
   const [shown, setShown] = useState(FIRST_ITEMS);
-  const label = name === undefined ? null : <span className="fb-tree-name">{name}: </span>;
+  const label = name === undefined ? null : (
+    <span className="fb-tree-name">
+      <Revealed text={name} reading="exact" />:{" "}
+    </span>
+  );
   if (typeof value !== "object" || value === null) {
     return (
       <div className="fb-tree-leaf">
@@ -51,6 +56,6 @@ function Node({ name, value, open }: { name?: string; value: Json | undefined; o
 }
 
 function Leaf({ value }: { value: Json | undefined }) {
-  if (typeof value === "string") return <span className="fb-json-string">{JSON.stringify(value)}</span>;
+  if (typeof value === "string") return <span className="fb-json-string"><Revealed text={JSON.stringify(value)} /></span>;
   return <span className={typeof value === "number" ? "fb-json-number" : "fb-json-word"}>{String(value)}</span>;
 }

@@ -3,6 +3,7 @@ import { parseArgv, quoteArgv } from "./argv";
 import { draftOf, withText } from "./draft";
 import { parseMcpServers } from "./mcpServers";
 import { forForm, hasFields, initialValue } from "./schema";
+import { secretFields } from "./secrets";
 import { complaints } from "./validator";
 
 describe("a command line", () => {
@@ -108,5 +109,29 @@ describe("JSON being typed", () => {
 
   it("must be an object", () => {
     expect(withText(draftOf({}), "[1]").problem).toBe("Expected a JSON object.");
+  });
+});
+
+describe("a form that asks for a secret", () => {
+  const form = (properties: Record<string, object>) => secretFields({ type: "object", properties } as never);
+
+  it.each([
+    [{ password: { type: "string" } }, "password"],
+    [{ a: { type: "string", title: "API key" } }, "API key"],
+    [{ apiKey: { type: "string" } }, "apiKey"],
+    [{ gh_token: { type: "string" } }, "gh_token"],
+    [{ b: { type: "string", description: "The number on your credit card" } }, "b"],
+    [{ cardNumber: { type: "string" } }, "cardNumber"],
+    [{ cvv: { type: "string" } }, "cvv"],
+    [{ c: { type: "string", format: "password" } }, "c"],
+    [{ d: { type: "object", properties: { pin: { type: "string" } } } }, "pin"],
+    [{ e: { type: "string", title: "\uff30assword" } }, "\uff30assword"],
+    [{ seed_phrase: { type: "string" } }, "seed_phrase"],
+  ])("is known by its words: %j", (properties, name) => {
+    expect(form(properties)).toEqual([name]);
+  });
+
+  it("is not every form", () => {
+    expect(form({ name: {}, email: {}, colour: {}, shopping: {}, keyboard: {}, postcard: {}, pinned: {} })).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@
 import { Checkbox, Group, NativeSelect, Textarea, TextInput } from "@mantine/core";
 import { enumOptionSelectedValue, enumOptionsValueForIndex, getInputProps } from "@rjsf/utils";
 import type { BaseInputTemplateProps, RegistryWidgetsType, RJSFSchema, WidgetProps } from "@rjsf/utils";
+import { Revealed } from "../content/Revealed";
 import type { FormValue } from "./validator";
 
 type Props = WidgetProps<FormValue, RJSFSchema>;
@@ -13,9 +14,9 @@ function common(props: Props) {
   return {
     id,
     name: htmlName ?? id,
-    label: hideLabel ? undefined : label,
+    label: hideLabel ? undefined : <Revealed text={label} reading="exact" />,
     "aria-label": hideLabel ? label || "Item" : undefined,
-    description: typeof description === "string" && description !== "" ? description : undefined,
+    description: typeof description === "string" && description !== "" ? <Revealed text={description} /> : undefined,
     required,
     disabled: disabled || readonly,
     autoFocus: autofocus,

@@ -1,5 +1,8 @@
-import { Badge, Card, Group, Text } from "@mantine/core";
+import { Badge, Button, Card, Group, Text } from "@mantine/core";
 import { useEffect, useRef } from "react";
+import { Revealed } from "../content/Revealed";
+import { Unshowable } from "../content/Unshowable";
+import { describeTarget } from "../session/target";
 import { useView } from "../session/useSession";
 import { Elicitation } from "./Elicitation";
 import { Sampling } from "./Sampling";
@@ -28,7 +31,7 @@ export function Asks() {
             {ask.kind === "elicitation" ? "The server asks you" : "The server asks for a model's answer"}
           </Badge>
           <Text size="sm" fw={600} data-testid="ask-server">
-            {name}
+            <Revealed text={name} reading="exact" />
           </Text>
         </Group>
         {asks.length > 1 && (
@@ -37,7 +40,25 @@ export function Asks() {
           </Text>
         )}
       </Group>
-      {ask.kind === "elicitation" ? <Elicitation key={ask.seq} ask={ask} /> : <Sampling key={ask.seq} ask={ask} />}
+      {/* The name above is the server's own word; this is what the person chose. */}
+      {target !== null && (
+        <Text size="xs" c="dimmed" mb="xs" className="fb-break" data-testid="ask-target">
+          That is what it calls itself. You connected to: <Revealed text={describeTarget(target)} reading="exact" />
+        </Text>
+      )}
+      <Unshowable
+        key={ask.seq}
+        what="what the server asks"
+        wayOut={
+          <div>
+            <Button mt="xs" size="compact-sm" variant="default" data-testid="ask-decline" onClick={() => (ask.kind === "elicitation" ? ask.answer({ action: "decline" }) : ask.refuse("The user rejected the request."))}>
+              Decline
+            </Button>
+          </div>
+        }
+      >
+        {ask.kind === "elicitation" ? <Elicitation ask={ask} /> : <Sampling ask={ask} />}
+      </Unshowable>
     </Card>
   );
 }

@@ -3,6 +3,8 @@ import type { JsonObject } from "footbridge";
 import type { ReactNode } from "react";
 import { CopyButton } from "../content/CopyButton";
 import { ErrorBanner } from "../content/ErrorBanner";
+import { Revealed } from "../content/Revealed";
+import { Unshowable } from "../content/Unshowable";
 import { useElapsed } from "./Starting";
 import { duration } from "./time";
 import type { Call, Progress } from "./useCall";
@@ -40,7 +42,9 @@ export function CallStatus({ call, kind, onCancel, children }: { call: Call; kin
             </Group>
             <CopyButton label="Copy the whole result as JSON" text={() => JSON.stringify(call.result, null, 2)} />
           </Group>
-          {children(call.result)}
+          <Unshowable key={call.duration} what="this result">
+            {children(call.result)}
+          </Unshowable>
         </Stack>
       );
     }
@@ -55,7 +59,7 @@ function Running({ startedAt, progress, onCancel }: { startedAt: number; progres
     <Stack gap={6} role="status" aria-live="off">
       <Group justify="space-between" wrap="nowrap">
         <Text size="sm" className="fb-break">
-          {progress?.message ?? "Running"}
+          <Revealed text={progress?.message ?? "Running"} />
           {progress !== null && ` · ${progress.progress}${total === undefined ? "" : ` of ${total}`}`} · {seconds.toFixed(1)} s
         </Text>
         <Button size="compact-sm" variant="default" onClick={onCancel} data-testid="cancel-call">

@@ -1,6 +1,7 @@
-import { Badge, Button, Card, Group, Loader, Stack, Text, Title } from "@mantine/core";
+import { Alert, Badge, Button, Card, Group, Loader, Stack, Text, Title } from "@mantine/core";
 import type { CatalogueEntry } from "footbridge";
 import { ErrorBanner } from "../content/ErrorBanner";
+import { Revealed } from "../content/Revealed";
 import { useSession, useView } from "../session/useSession";
 import { describeTarget } from "../session/target";
 import { OwnServer } from "./OwnServer";
@@ -28,17 +29,38 @@ export function Connect({ own, onOwn }: { own: OwnServerDraft; onOwn: (draft: Ow
                     Try again
                   </Button>
                   <Text size="xs" c="dimmed" className="fb-break">
-                    {describeTarget(target)}
+                    <Revealed text={describeTarget(target)} reading="exact" />
                   </Text>
                 </Group>
               )}
             </Stack>
           )
         )}
+        <OtherToken />
         <Catalogue />
         <OwnServer draft={own} onDraft={onOwn} />
       </Stack>
     </main>
+  );
+}
+
+/** A link may bring a token; only the person says whether it takes the place of one that works. */
+function OtherToken() {
+  const session = useSession();
+  const isOffered = useView((view) => view.otherToken);
+  if (!isOffered) return null;
+  return (
+    <Alert color="yellow" variant="light" title="The address you opened brought another token" data-testid="other-token">
+      <Text size="sm">The token of this tab works and was kept. Use the other one only if you opened that address from your own terminal.</Text>
+      <Group gap="xs" mt="xs">
+        <Button size="compact-sm" variant="default" onClick={() => void session.decideToken(false)} data-testid="keep-token">
+          Keep this tab's token
+        </Button>
+        <Button size="compact-sm" variant="subtle" color="gray" onClick={() => void session.decideToken(true)} data-testid="take-token">
+          Use the other one
+        </Button>
+      </Group>
+    </Alert>
   );
 }
 

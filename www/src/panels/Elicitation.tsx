@@ -1,9 +1,11 @@
 import { Alert, Button, Group, Stack, Text } from "@mantine/core";
 import { useMemo, useState } from "react";
-import { SafeLink } from "../content/SafeLink";
-import { linkable } from "../content/url";
+import { Revealed } from "../content/Revealed";
+import { WholeAddress } from "../content/SafeLink";
+import { cautions, webAddress } from "../content/url";
 import { hasFields, initialValue } from "../forms/schema";
 import { SchemaForm } from "../forms/SchemaForm";
+import { secretFields } from "../forms/secrets";
 import { complaints } from "../forms/validator";
 import { isObject, text } from "../session/mcp";
 import type { Ask } from "../session/view";
@@ -14,7 +16,7 @@ export function Elicitation({ ask }: { ask: Ask }) {
   return (
     <Stack gap="sm">
       <Text size="sm" className="fb-prose">
-        {message}
+        <Revealed text={message} />
       </Text>
       {ask.params["mode"] === "url" ? <Visit ask={ask} address={text(ask.params["url"]) ?? ""} /> : <Questions ask={ask} />}
     </Stack>
@@ -26,6 +28,7 @@ function Questions({ ask }: { ask: Ask }) {
   const schema = useMemo(() => (isObject(requested) ? requested : { type: "object" }), [requested]);
   const [value, setValue] = useState(() => initialValue(schema));
   const [wasTried, setTried] = useState(false);
+  const secrets = useMemo(() => secretFields(schema), [schema]);
   const problems = useMemo(() => complaints(schema, value), [schema, value]);
   const accept = (): void => {
     setTried(true);
@@ -33,6 +36,14 @@ function Questions({ ask }: { ask: Ask }) {
   };
   return (
     <>
+      {secrets.length > 0 && (
+        <Alert color="red" variant="light" title="It asks for what looks like a secret" data-testid="ask-secrets">
+          <Text size="sm" className="fb-break">
+            <Revealed text={secrets.join(", ")} reading="exact" />
+          </Text>
+          <Text size="sm">A server that keeps to MCP never asks for passwords, keys or card numbers in a form. Decline, unless you are sure whose server this is.</Text>
+        </Alert>
+      )}
       {hasFields(schema) && <SchemaForm schema={schema} value={value} idPrefix={`ask-${ask.seq}`} showErrors={wasTried} onChange={setValue} />}
       {wasTried && problems.length > 0 && (
         <Text size="sm" c="red" role="alert">
@@ -48,12 +59,17 @@ function Questions({ ask }: { ask: Ask }) {
 }
 
 function Visit({ ask, address }: { ask: Ask; address: string }) {
-  const url = linkable(address);
+  const url = webAddress(address);
   return (
     <>
-      <Alert color="yellow" variant="light" title={url === null ? "This is not a web address" : `It wants you to visit ${url.host}`}>
-        <SafeLink address={address} />
-        <Text size="xs" mt={4}>
+      <Alert color="yellow" variant="light" title={url === null ? "It wants you to visit what is no web address" : `It wants you to visit ${url.host}`} data-testid="ask-address">
+        <WholeAddress address={address} />
+        {cautions(address).map((caution) => (
+          <Text key={caution} size="sm" mt={4} fw={500} className="fb-break">
+            {caution}
+          </Text>
+        ))}
+        <Text size="xs" mt={6}>
           Open it only if you trust that host. This page does not open it for you.
         </Text>
       </Alert>

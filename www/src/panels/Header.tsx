@@ -1,5 +1,6 @@
 import { ActionIcon, Badge, Button, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { Icon } from "../content/Icon";
+import { Revealed } from "../content/Revealed";
 import type { Phase } from "../session/view";
 import { useSession, useView } from "../session/useSession";
 
@@ -27,7 +28,7 @@ export function Header() {
       <div className="fb-header-server">
         {phase !== "idle" && name !== null && (
           <Text size="sm" fw={550} truncate title={name}>
-            {name}
+            <Revealed text={name} reading="exact" />
           </Text>
         )}
         {isOpen && server !== null && (

@@ -1,6 +1,7 @@
 import { Badge, Group, Text } from "@mantine/core";
 import { CopyButton } from "../content/CopyButton";
 import { JsonTree } from "../content/JsonTree";
+import { Revealed } from "../content/Revealed";
 import { isObject, text } from "../session/mcp";
 import type { Noted } from "../session/view";
 import { useSession, useView } from "../session/useSession";
@@ -9,7 +10,7 @@ import { LogLevel } from "./LogLevel";
 import { clock } from "./time";
 
 const SHOWN = 300;
-const LEVEL_COLORS: Record<string, string> = { debug: "gray", info: "blue", notice: "blue", warning: "yellow", error: "red", critical: "red", alert: "red", emergency: "red" };
+const LEVEL_COLORS = new Map(Object.entries({ debug: "gray", info: "blue", notice: "blue", warning: "yellow", error: "red", critical: "red", alert: "red", emergency: "red" }));
 
 /** What the server said unasked, the newest first, its log messages among them. */
 export function Notifications() {
@@ -52,17 +53,17 @@ function Row({ noted }: { noted: Noted }) {
           {clock(noted.time)}
         </Text>
         <Text size="sm" fw={550} truncate>
-          {noted.method.replace(/^notifications\//, "")}
+          <Revealed text={noted.method.replace(/^notifications\//, "")} reading="exact" />
         </Text>
         {level !== null && (
-          <Badge size="xs" tt="none" variant="light" color={LEVEL_COLORS[level] ?? "gray"}>
-            {level}
+          <Badge size="xs" tt="none" variant="light" color={LEVEL_COLORS.get(level) ?? "gray"}>
+            <Revealed text={level} reading="exact" />
           </Badge>
         )}
       </Group>
       {level !== null && typeof noted.params["data"] === "string" ? (
         <Text size="sm" className="fb-break">
-          {noted.params["data"]}
+          <Revealed text={noted.params["data"]} />
         </Text>
       ) : (
         Object.keys(noted.params).length > 0 && <JsonTree value={noted.params} open={1} />

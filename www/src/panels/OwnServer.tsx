@@ -1,5 +1,6 @@
 import { Button, Card, Code, Group, NativeSelect, SegmentedControl, Stack, Text, Textarea, TextInput, Title } from "@mantine/core";
 import type { ServerParams } from "footbridge";
+import { Revealed } from "../content/Revealed";
 import { parseArgv, quoteArgv } from "../forms/argv";
 import { parseMcpServers } from "../forms/mcpServers";
 import { Pairs, pairsToRecord } from "../forms/Pairs";
@@ -146,19 +147,19 @@ function Preview({ params, line }: { params: ServerParams; line: string }) {
       </Text>
       <Group gap={4}>
         {(params.type === "StdioServerParams" ? [params.command, ...(params.args ?? [])] : [line]).map((word, index) => (
-          <Code key={index} className="fb-break">
-            {word === "" ? "''" : word}
+          <Code key={index} className="fb-word">
+            {word === "" ? "''" : <Revealed text={word} reading="exact" />}
           </Code>
         ))}
       </Group>
       {params.type === "StdioServerParams" && params.cwd !== undefined && (
         <Text size="xs" c="dimmed" mt={4}>
-          in {quoteArgv([params.cwd])}
+          in <Revealed text={quoteArgv([params.cwd])} reading="exact" />
         </Text>
       )}
       {secrets.length > 0 && (
         <Text size="xs" c="dimmed" mt={4} className="fb-break">
-          with {secrets.join(", ")}
+          with <Revealed text={secrets.join(", ")} reading="exact" />
         </Text>
       )}
     </div>

@@ -1,5 +1,6 @@
 import { Badge, Button, Group, Stack, Text, Textarea, Title } from "@mantine/core";
 import { useState } from "react";
+import { Revealed } from "../content/Revealed";
 import { ContentBlock } from "../content/Content";
 import { isObject, list, text } from "../session/mcp";
 import type { Prompt } from "../session/mcp";
@@ -26,10 +27,10 @@ export function Prompts() {
             <li key={item.name}>
               <button type="button" className="fb-item" aria-current={item.name === chosen} data-testid={`prompt-${item.name}`} onClick={() => setChosen(item.name)}>
                 <Text size="sm" fw={550} truncate>
-                  {item.name}
+                  <Revealed text={item.name} reading="exact" />
                 </Text>
                 <Text size="xs" c="dimmed" lineClamp={2}>
-                  {item.description ?? item.title}
+                  <Revealed text={item.description ?? item.title ?? ""} />
                 </Text>
               </button>
             </li>
@@ -60,10 +61,10 @@ function PromptForm({ prompt, calls }: { prompt: Prompt; calls: ReturnType<typeo
     <Stack gap="sm">
       <div>
         <Title order={3} size="h5" className="fb-break">
-          {prompt.title ?? prompt.name}
+          <Revealed text={prompt.title ?? prompt.name} reading="exact" />
         </Title>
         <Text size="sm" c="dimmed" className="fb-prose">
-          {prompt.description}
+          <Revealed text={prompt.description ?? ""} />
         </Text>
       </div>
       {prompt.arguments.map(({ name, description, required }) => (
@@ -81,7 +82,7 @@ function PromptForm({ prompt, calls }: { prompt: Prompt; calls: ReturnType<typeo
       ))}
       <div>
         <Button disabled={!isReady || isMissing || call?.status === "running"} onClick={() => void calls.start(prompt.name, "prompts/get", { name: prompt.name, arguments: filled })} data-testid="get-prompt">
-          Get {prompt.name}
+          <Revealed text={`Get ${prompt.name}`} reading="exact" />
         </Button>
       </div>
       {call !== null && (

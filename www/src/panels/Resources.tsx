@@ -1,6 +1,7 @@
 import { Badge, Button, Group, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useState } from "react";
 import { ResourceContents } from "../content/Content";
+import { Revealed } from "../content/Revealed";
 import { expandTemplate, isObject, list, templateVariables } from "../session/mcp";
 import type { Resource, ResourceTemplate } from "../session/mcp";
 import { useSession, useView } from "../session/useSession";
@@ -44,10 +45,10 @@ export function Resources() {
                   }}
                 >
                   <Text size="sm" fw={550} truncate>
-                    {resource.name}
+                    <Revealed text={resource.name} reading="exact" />
                   </Text>
                   <Text size="xs" c="dimmed" truncate className="fb-mono">
-                    {resource.uri}
+                    <Revealed text={resource.uri} reading="exact" />
                   </Text>
                 </button>
               </li>
@@ -65,10 +66,10 @@ export function Resources() {
                   onClick={() => setChosen({ kind: "template", template })}
                 >
                   <Text size="sm" fw={550} truncate>
-                    {template.name}
+                    <Revealed text={template.name} reading="exact" />
                   </Text>
                   <Text size="xs" c="dimmed" truncate className="fb-mono">
-                    {template.uriTemplate}
+                    <Revealed text={template.uriTemplate} reading="exact" />
                   </Text>
                 </button>
               </li>
@@ -101,7 +102,7 @@ function Reader({ chosen, calls, onRead }: { chosen: Chosen; calls: ReturnType<t
       <div>
         <Group gap="xs">
           <Title order={3} size="h5" className="fb-break">
-            {item.name}
+            <Revealed text={item.name} reading="exact" />
           </Title>
           {item.mimeType !== null && (
             <Badge variant="default" size="sm" tt="none">
@@ -110,7 +111,7 @@ function Reader({ chosen, calls, onRead }: { chosen: Chosen; calls: ReturnType<t
           )}
         </Group>
         <Text size="sm" c="dimmed" className="fb-prose">
-          {item.description}
+          <Revealed text={item.description ?? ""} />
         </Text>
       </div>
       {chosen.kind === "template" &&
@@ -118,7 +119,7 @@ function Reader({ chosen, calls, onRead }: { chosen: Chosen; calls: ReturnType<t
           <TextInput key={name} label={name} value={values[name] ?? ""} onChange={(event) => setValues({ ...values, [name]: event.currentTarget.value })} />
         ))}
       <Text size="sm" className="fb-mono fb-break">
-        {uri}
+        <Revealed text={uri} reading="exact" />
       </Text>
       <div>
         <Button size="sm" disabled={!isReady || call?.status === "running"} onClick={() => onRead(uri)} data-testid="read-resource">

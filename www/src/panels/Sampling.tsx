@@ -3,6 +3,7 @@ import type { Json } from "footbridge";
 import { useState } from "react";
 import { ContentBlock } from "../content/Content";
 import { JsonTree } from "../content/JsonTree";
+import { Revealed } from "../content/Revealed";
 import { isObject, list, text } from "../session/mcp";
 import type { Ask } from "../session/view";
 
@@ -15,7 +16,7 @@ export function Sampling({ ask }: { ask: Ask }) {
     <Stack gap="sm">
       {text(systemPrompt) !== null && (
         <Text size="sm" c="dimmed" className="fb-prose">
-          System prompt: {text(systemPrompt)}
+          System prompt: <Revealed text={text(systemPrompt) ?? ""} />
         </Text>
       )}
       {list(messages).map((message, index) => (
@@ -52,7 +53,7 @@ function Message({ message }: { message: Json }) {
   return (
     <div>
       <Badge size="sm" mb={4} tt="none" variant="light" color={message["role"] === "assistant" ? "grape" : "blue"}>
-        {text(message["role"]) ?? "?"}
+        <Revealed text={text(message["role"]) ?? "?"} reading="exact" />
       </Badge>
       {(Array.isArray(content) ? content : [content]).map((block, index) => (
         <ContentBlock key={index} block={block} />

@@ -2,6 +2,8 @@ import { ActionIcon, Button, Group, Stack, Text, TextInput, Title } from "@manti
 import { CopyButton } from "../content/CopyButton";
 import { Icon } from "../content/Icon";
 import { JsonTree } from "../content/JsonTree";
+import { Revealed } from "../content/Revealed";
+import { SafeLink } from "../content/SafeLink";
 import { describeTarget } from "../session/target";
 import { useSession, useView } from "../session/useSession";
 
@@ -24,9 +26,19 @@ export function ServerInfo() {
           {facts.map(([name, value]) => (
             <div key={name}>
               <dt>{name}</dt>
-              <dd className="fb-break">{value}</dd>
+              <dd className="fb-break">
+                <Revealed text={value} reading="exact" />
+              </dd>
             </div>
           ))}
+          {server.websiteUrl !== null && (
+            <div>
+              <dt>Website</dt>
+              <dd className="fb-break">
+                <SafeLink address={server.websiteUrl} />
+              </dd>
+            </div>
+          )}
         </dl>
         {server.instructions !== null && (
           <section>
@@ -34,7 +46,7 @@ export function ServerInfo() {
               Instructions
             </Title>
             <Text size="sm" className="fb-prose">
-              {server.instructions}
+              <Revealed text={server.instructions} />
             </Text>
           </section>
         )}

@@ -1,5 +1,6 @@
 import { Button, Card, Group, Loader, Stack, Text } from "@mantine/core";
 import { useEffect, useState } from "react";
+import { Revealed } from "../content/Revealed";
 import { describeTarget } from "../session/target";
 import { useSession, useView } from "../session/useSession";
 import { StderrLines } from "./Stderr";
@@ -20,10 +21,10 @@ export function Starting() {
               <Loader size="sm" />
               <div>
                 <Text fw={600}>
-                  {phase === "connecting" ? "Connecting to the bridge" : `Starting ${target?.label ?? "the server"}`} · {seconds.toFixed(0)} s
+                  {phase === "connecting" ? "Connecting to the bridge" : <>Starting {target === null ? "the server" : <Revealed text={target.label} reading="exact" />}</>} · {seconds.toFixed(0)} s
                 </Text>
                 <Text size="sm" c="dimmed" className="fb-break">
-                  {target === null ? "" : describeTarget(target)}
+                  {target !== null && <Revealed text={describeTarget(target)} reading="exact" />}
                 </Text>
               </div>
             </Group>

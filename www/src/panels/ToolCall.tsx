@@ -1,6 +1,7 @@
 import { Alert, Badge, Button, Group, List, Stack, Text, Title } from "@mantine/core";
 import type { JsonObject } from "footbridge";
 import { useMemo, useState } from "react";
+import { Revealed } from "../content/Revealed";
 import { ToolResult } from "../content/Content";
 import { JsonTree } from "../content/JsonTree";
 import { draftOf, withText } from "../forms/draft";
@@ -10,7 +11,7 @@ import { hasFields } from "../forms/schema";
 import { SchemaForm } from "../forms/SchemaForm";
 import { complaints } from "../forms/validator";
 import type { Tool } from "../session/mcp";
-import { useView } from "../session/useSession";
+import { useSession, useView } from "../session/useSession";
 import { CallStatus } from "./CallStatus";
 import { Hints } from "./Tools";
 import type { Call } from "./useCall";
@@ -46,21 +47,22 @@ export function ToolCall({ tool, draft, onDraft, call, onCall, onCancel }: ToolC
       <div>
         <Group gap="xs">
           <Title order={3} size="h5" className="fb-break">
-            {tool.title ?? tool.name}
+            <Revealed text={tool.title ?? tool.name} reading="exact" />
           </Title>
           {tool.title !== null && tool.title !== tool.name && (
             <Badge variant="default" size="sm" tt="none">
-              {tool.name}
+              <Revealed text={tool.name} reading="exact" />
             </Badge>
           )}
           <Hints hints={tool.hints} />
         </Group>
         {tool.description !== null && (
           <Text size="sm" c="dimmed" className="fb-prose">
-            {tool.description}
+            <Revealed text={tool.description} />
           </Text>
         )}
       </div>
+      <Changed tool={tool} />
       <div className="fb-form-json">
         {hasFields(tool.inputSchema) ? (
           <SchemaForm schema={tool.inputSchema} value={draft.value} idPrefix={`tool-${tool.name}`} showErrors={wasTried} onChange={(value) => onDraft(draftOf(value))} />
@@ -88,7 +90,7 @@ export function ToolCall({ tool, draft, onDraft, call, onCall, onCancel }: ToolC
       )}
       <Group gap="sm">
         <Button onClick={attempt} disabled={!mayCall} data-testid="call-tool" title="Ctrl+Enter">
-          Call {tool.name}
+          <Revealed text={`Call ${tool.name}`} reading="exact" />
         </Button>
         <Button variant="subtle" color="gray" onClick={() => onDraft(draftOf({}))} disabled={Object.keys(draft.value).length === 0 && draft.problem === null}>
           Empty the form
@@ -109,5 +111,25 @@ export function ToolCall({ tool, draft, onDraft, call, onCall, onCancel }: ToolC
         <JsonTree value={tool.raw} open={2} />
       </details>
     </Stack>
+  );
+}
+
+/** A tool that is not what it was when the session began is a reason to look again. */
+function Changed({ tool }: { tool: Tool }) {
+  const session = useSession();
+  if (tool.was === null) return null;
+  return (
+    <Alert color="yellow" variant="light" title={tool.was === "new" ? "The server added this tool during the session" : "The server changed this tool during the session"} data-testid="tool-change">
+      <Text size="sm">Read what it says now before you call it.</Text>
+      {tool.was !== "new" && (
+        <details className="fb-details">
+          <summary>What it was</summary>
+          <JsonTree value={tool.was} open={2} />
+        </details>
+      )}
+      <Button mt="xs" size="compact-sm" variant="default" onClick={() => session.acceptTool(tool)} data-testid="accept-tool">
+        I have read it
+      </Button>
+    </Alert>
   );
 }

@@ -1,5 +1,6 @@
 import { Badge, Group, Text } from "@mantine/core";
 import { useState } from "react";
+import { Revealed } from "../content/Revealed";
 import { draftOf } from "../forms/draft";
 import type { Draft } from "../forms/draft";
 import { initialValue } from "../forms/schema";
@@ -29,12 +30,17 @@ export function Tools() {
               <button type="button" className="fb-item" aria-current={item.name === chosen} data-testid={`tool-${item.name}`} onClick={() => setChosen(item.name)}>
                 <Group gap={6} wrap="nowrap" justify="space-between">
                   <Text size="sm" fw={550} truncate>
-                    {item.name}
+                    <Revealed text={item.name} reading="exact" />
                   </Text>
+                  {item.was !== null && (
+                    <Badge size="xs" color="yellow" variant="light" tt="none" flex="none" data-testid="tool-changed">
+                      {item.was === "new" ? "new" : "changed"}
+                    </Badge>
+                  )}
                   {calls.of(item.name)?.status === "running" && <span className="fb-dot" title="Running" />}
                 </Group>
                 <Text size="xs" c="dimmed" lineClamp={2}>
-                  {item.title !== null && item.title !== item.name ? item.title : item.description}
+                  <Revealed text={(item.title !== null && item.title !== item.name ? item.title : item.description) ?? ""} />
                 </Text>
                 <Hints hints={item.hints} />
               </button>

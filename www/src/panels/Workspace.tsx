@@ -4,6 +4,7 @@ import { useState } from "react";
 import type { ReactNode } from "react";
 import { ErrorBanner } from "../content/ErrorBanner";
 import { Icon } from "../content/Icon";
+import { Unshowable } from "../content/Unshowable";
 import { useSession, useView } from "../session/useSession";
 import { Asks } from "./Asks";
 import { Notifications } from "./Notifications";
@@ -51,7 +52,7 @@ export function Workspace() {
   const isShown = (name: Tab): boolean => (isSplit && isMonitor(name) ? name === monitor : name === shownMain);
   const panel = (name: Tab): ReactNode => (
     <section key={name} className="fb-tabpanel" role="tabpanel" id={`${isSplit && isMonitor(name) ? "monitor" : "tabs"}-panel-${name}`} aria-label={TITLES[name]} hidden={!isShown(name)}>
-      {PANELS[name]}
+      <Unshowable what={`this part of what the server sent (${TITLES[name]})`}>{PANELS[name]}</Unshowable>
     </section>
   );
   const pin = isWide && (

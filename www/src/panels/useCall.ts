@@ -42,7 +42,7 @@ export function useCalls(): Calls {
       try {
         const result = await session.request(method, params, {
           signal: abort.signal,
-          onProgress: (progress) => set({ status: "running", startedAt, progress }),
+          onProgress: (progress) => set({ status: "running", startedAt, progress: readProgress(progress) }),
         });
         set({ status: "answered", result, duration: performance.now() - began });
       } catch (error) {
@@ -57,5 +57,14 @@ export function useCalls(): Calls {
     of: (key) => calls.get(key) ?? null,
     start,
     cancel: (key) => aborts.current.get(key)?.abort(),
+  };
+}
+
+/** What a server reports has the types it should have only if the server is a good one. */
+function readProgress({ progress, total, message }: { progress: unknown; total?: unknown; message?: unknown }): Progress {
+  return {
+    progress: typeof progress === "number" ? progress : 0,
+    ...(typeof total === "number" && { total }),
+    ...(typeof message === "string" && { message }),
   };
 }

@@ -17,6 +17,8 @@ export interface Tool {
   inputSchema: JsonObject;
   hints: ToolHints;
   raw: JsonObject;
+  /** The definition the person has seen, where the server has changed it since, or `"new"`. */
+  was: JsonObject | "new" | null;
 }
 
 export interface Resource {
@@ -78,6 +80,7 @@ export function readTool(value: Json): Tool | null {
       openWorld: flag(annotations["openWorldHint"]),
     },
     raw: value,
+    was: null,
   };
 }
 

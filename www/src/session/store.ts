@@ -1,11 +1,15 @@
 // One client session and all that is known about it.
-// Owns the session, its logs and the questions a server has open. Panels read it and never see a socket.
+// Owns the session, its logs, the questions a server has open and the question whether to start at all.
+// Panels read it and never see a socket.
 
 import { connect, FootbridgeError, servers } from "footbridge";
 import type { Json, JsonObject, RequestOptions, Session } from "footbridge";
-import { bridgeUrl, storedToken, storeToken } from "./bridge";
+import { bridgeUrl, forgetToken, storedToken, storeToken } from "./bridge";
+import { Consents } from "./consent";
 import { FrameLog } from "./frames";
 import { isObject, readPrompt, readResource, readTemplate, readTool, text } from "./mcp";
+import type { Tool } from "./mcp";
+import { ToolMemory } from "./tools";
 import type { Target } from "./target";
 import type { Ask, Listing, Listings, Noted, Phase, Root, View } from "./view";
 
@@ -42,6 +46,8 @@ export class SessionStore {
     failure: null,
     closed: null,
     needsToken: false,
+    otherToken: false,
+    consent: null,
     catalogue: { status: "loading", entries: [], error: null },
     listings: emptyListings(),
     asks: [],
@@ -61,6 +67,16 @@ export class SessionStore {
   #stderr: string[] = [];
   #redraw: number | null = null;
   #nextSeq = 1;
+  #consents = new Consents();
+  #tools = new ToolMemory();
+  /** A token that an address brought while this tab has one. */
+  #offered: string | null = null;
+  /** The token of this tab came by an address and the bridge has not accepted it yet. */
+  #isUnproven = false;
+
+  constructor(offered: string | null) {
+    if (offered !== null) this.#take(offered);
+  }
 
   readonly view = (): View => this.#view;
 
@@ -72,19 +88,98 @@ export class SessionStore {
   async loadCatalogue(): Promise<void> {
     this.#set({ catalogue: { ...this.#view.catalogue, status: "loading", error: null } });
     try {
-      const entries = await servers({ url: bridgeUrl(document.baseURI), token: storedToken() });
-      this.#set({ catalogue: { status: "loaded", entries, error: null }, needsToken: false });
+      const entries = await this.#knock();
+      this.#set({ catalogue: { status: "loaded", entries, error: null }, needsToken: false, otherToken: this.#offered !== null });
+    } catch (error) {
+      if (isUnauthorized(error)) {
+        this.#offered = null;
+        if (this.#isUnproven) forgetToken();
+      }
+      this.#set({ catalogue: { status: "failed", entries: [], error }, needsToken: isUnauthorized(error), otherToken: false });
+    }
+  }
+
+  /** A token that an address brought. The one in use stays while it works. */
+  async offerToken(token: string): Promise<void> {
+    this.#take(token);
+    await this.loadCatalogue();
+  }
+
+  /** A token that the person chose; kept once the bridge has accepted it. */
+  async useToken(token: string): Promise<void> {
+    this.#set({ catalogue: { ...this.#view.catalogue, status: "loading", error: null } });
+    try {
+      const entries = await servers({ url: bridgeUrl(document.baseURI), token });
+      storeToken(token);
+      this.#isUnproven = false;
+      this.#offered = null;
+      this.#set({ catalogue: { status: "loaded", entries, error: null }, needsToken: false, otherToken: false });
     } catch (error) {
       this.#set({ catalogue: { status: "failed", entries: [], error }, needsToken: isUnauthorized(error) });
     }
   }
 
-  async useToken(token: string): Promise<void> {
-    storeToken(token);
-    await this.loadCatalogue();
+  /** The person's word on the token that an address brought beside the one in use. */
+  async decideToken(useIt: boolean): Promise<void> {
+    const offered = this.#offered;
+    this.#offered = null;
+    this.#set({ otherToken: false });
+    if (useIt && offered !== null) await this.useToken(offered);
   }
 
+  /** Connects; what the person wrote out or pasted only with a yes to exactly that. */
   async connect(target: Target): Promise<void> {
+    const attempt = this.#attempt;
+    if (target.kind === "own" && !(await this.#consents.has(target.params))) {
+      if (attempt === this.#attempt) this.#set({ consent: target });
+      return;
+    }
+    if (attempt === this.#attempt) await this.#start(target);
+  }
+
+  async giveConsent(): Promise<void> {
+    const target = this.#view.consent;
+    if (target === null) return;
+    this.#set({ consent: null });
+    await this.#consents.give(target.params);
+    await this.#start(target);
+  }
+
+  refuseConsent(): void {
+    this.#set({ consent: null });
+  }
+
+  /** Kept at once where there is none, so that a reload does not lose it; beside another it waits for its turn. */
+  #take(token: string): void {
+    const stored = storedToken();
+    if (stored === token) return;
+    if (stored !== undefined) {
+      this.#offered = token;
+      return;
+    }
+    storeToken(token);
+    this.#isUnproven = true;
+  }
+
+  /** Reads the catalogue with the token of this tab; with the offered one only when the bridge refuses that. */
+  async #knock(): Promise<View["catalogue"]["entries"]> {
+    const url = bridgeUrl(document.baseURI);
+    const offered = this.#offered;
+    try {
+      const entries = await servers({ url, token: storedToken() });
+      this.#isUnproven = false;
+      return entries;
+    } catch (error) {
+      if (offered === null || !isUnauthorized(error)) throw error;
+    }
+    const entries = await servers({ url, token: offered });
+    storeToken(offered);
+    this.#isUnproven = false;
+    if (this.#offered === offered) this.#offered = null;
+    return entries;
+  }
+
+  async #start(target: Target): Promise<void> {
     this.#leave();
     const attempt = ++this.#attempt;
     const abort = new AbortController();
@@ -92,10 +187,12 @@ export class SessionStore {
     this.#log = new FrameLog();
     this.#notifications = [];
     this.#stderr = [];
+    this.#tools = new ToolMemory();
     this.#set({
       phase: "connecting",
       since: Date.now(),
       target,
+      consent: null,
       server: null,
       failure: null,
       closed: null,
@@ -195,11 +292,19 @@ export class SessionStore {
         cursor = next;
       }
       if (attempt !== this.#attempt) return;
-      this.#setListing(name, { status: "loaded", items, malformed, error: null, stale: false });
+      const shown = name === "tools" ? this.#tools.compare(items as Tool[]) : items;
+      this.#setListing(name, { status: "loaded", items: shown, malformed, error: null, stale: false });
     } catch (error) {
       if (attempt !== this.#attempt) return;
       this.#setListing(name, { ...before, status: "failed", error });
     }
+  }
+
+  /** The person has seen what a tool has become. */
+  acceptTool(tool: Tool): void {
+    this.#tools.accept(tool);
+    const { tools } = this.#view.listings;
+    this.#setListing("tools", { ...tools, items: this.#tools.compare(tools.items) });
   }
 
   setRoots(roots: Root[]): void {
@@ -232,15 +337,18 @@ export class SessionStore {
       this.#session = null;
       this.#set({ phase: "closed", since: Date.now(), closed: info, asks: [], ...this.#logs() });
     });
+    // What a server says of itself has the types it should have only if the server is a good one.
+    const info: JsonObject = isObject(session.serverInfo as Json) ? (session.serverInfo as JsonObject) : {};
     this.#set({
       server: {
-        name: session.serverInfo?.name ?? null,
-        title: session.serverInfo?.title ?? null,
-        version: session.serverInfo?.version ?? null,
-        protocolVersion: session.protocolVersion,
-        transport: session.transport,
-        capabilities: session.capabilities,
-        instructions: session.instructions,
+        name: text(info["name"]),
+        title: text(info["title"]),
+        version: text(info["version"]),
+        websiteUrl: text(info["websiteUrl"]),
+        protocolVersion: String(session.protocolVersion),
+        transport: String(session.transport),
+        capabilities: isObject(session.capabilities) ? session.capabilities : {},
+        instructions: text(session.instructions),
         sessionId: session.id,
       },
     });
@@ -277,7 +385,7 @@ export class SessionStore {
   }
 
   #noteNotification(method: string, params: JsonObject): void {
-    this.#notifications.push({ seq: this.#nextSeq++, time: Date.now(), method, params });
+    this.#notifications.push({ seq: this.#nextSeq++, time: Date.now(), method, params: isObject(params) ? params : {} });
     if (this.#notifications.length > MAX_NOTIFICATIONS) this.#notifications.shift();
     const changed = /^notifications\/(tools|resources|prompts)\/list_changed$/.exec(method)?.[1];
     if (changed === "tools" || changed === "prompts" || changed === "resources") {

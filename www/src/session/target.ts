@@ -3,9 +3,10 @@
 import type { ServerParams } from "footbridge";
 import { quoteArgv } from "../forms/argv";
 
-export type Target = { kind: "catalogue"; server: string; label: string } | { kind: "own"; params: ServerParams; label: string };
+export type OwnTarget = { kind: "own"; params: ServerParams; label: string };
+export type Target = { kind: "catalogue"; server: string; label: string } | OwnTarget;
 
-export function ownTarget(params: ServerParams, name?: string): Target {
+export function ownTarget(params: ServerParams, name?: string): OwnTarget {
   return { kind: "own", params, label: name ?? defaultLabel(params) };
 }
 

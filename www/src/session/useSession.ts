@@ -12,14 +12,14 @@ export const SessionProvider = SessionContext.Provider;
 /** Creates the page's session store and keeps it for the page's life. Called once, by the app. */
 export function useOwnedSession(): SessionStore {
   const [store] = useState(() => {
-    takeTokenFromAddress();
-    return new SessionStore();
+    return new SessionStore(takeTokenFromAddress());
   });
   useEffect(() => {
     void store.loadCatalogue();
     // A link with a fresh token, opened in this same tab, changes only the fragment.
     const onHashChange = (): void => {
-      if (takeTokenFromAddress()) void store.loadCatalogue();
+      const token = takeTokenFromAddress();
+      if (token !== null) void store.offerToken(token);
     };
     window.addEventListener("hashchange", onHashChange);
     return () => window.removeEventListener("hashchange", onHashChange);

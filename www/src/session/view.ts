@@ -3,7 +3,7 @@
 import type { CatalogueEntry, CloseInfo, JsonObject } from "footbridge";
 import type { FrameRow } from "./frames";
 import type { Prompt, Resource, ResourceTemplate, Tool } from "./mcp";
-import type { Target } from "./target";
+import type { OwnTarget, Target } from "./target";
 
 export type Phase = "idle" | "connecting" | "starting" | "ready" | "closed";
 
@@ -28,6 +28,7 @@ export interface ServerFacts {
   name: string | null;
   title: string | null;
   version: string | null;
+  websiteUrl: string | null;
   protocolVersion: string;
   transport: string;
   capabilities: JsonObject;
@@ -72,6 +73,10 @@ export interface View {
   failure: unknown;
   closed: CloseInfo | null;
   needsToken: boolean;
+  /** An address brought another token than the one that works in this tab. */
+  otherToken: boolean;
+  /** What waits for the person's yes before it starts. */
+  consent: OwnTarget | null;
   catalogue: Catalogue;
   listings: Listings;
   asks: Ask[];

@@ -13,7 +13,7 @@ fn display(capacity: usize, secrets: &[&str]) -> (Display, mpsc::Receiver<FromUp
         .map(|(index, secret)| (format!("S{index}"), Secret::new(*secret)))
         .collect();
     let (queue, receiver) = mpsc::channel(capacity);
-    let redactor = Arc::new(Redactor::new(&secrets));
+    let redactor = Arc::new(Redactor::new(secrets.values()));
     (Display::new(queue, redactor, "standard error"), receiver)
 }
 
