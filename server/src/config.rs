@@ -132,7 +132,7 @@ pub struct Limits {
     pub no_auth_warning: Duration,
     /// Bytes of a JWKS document; a larger one is not read.
     pub jwks_bytes: usize,
-    /// How long fetching a JWKS document may take.
+    /// How long reading or fetching a JWKS document may take.
     pub jwks_timeout: Duration,
     /// Between two times that a JWKS document is fetched from its URL.
     pub jwks_refresh: Duration,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 use tokio::time::sleep_until;
+use tokio::time::timeout;
 use tracing::info;
 use tracing::warn;
 
@@ -111,9 +112,11 @@ impl Refresher {
     async fn fetch(&self) -> Result<Vec<u8>, String> {
         let max_bytes = self.limits.jwks_bytes;
         let text = match &self.source {
-            KeySource::File(path) => read_file(path, max_bytes)
-                .await
-                .map_err(|error| format!("{} cannot be read: {error}.", self.name()))?,
+            KeySource::File(path) => {
+                let read = timeout(self.limits.jwks_timeout, read_file(path, max_bytes)).await;
+                read.unwrap_or_else(|late| Err(late.into()))
+                    .map_err(|error| format!("{} cannot be read: {error}.", self.name()))?
+            }
             KeySource::Url(url) => {
                 document(url, &self.egress, max_bytes, self.limits.jwks_timeout).await?
             }

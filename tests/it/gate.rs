@@ -553,7 +553,7 @@ async fn no_forged_stale_or_foreign_jwt_is_taken() {
 }
 
 #[tokio::test]
-async fn what_is_somebody_elses_looks_like_what_is_not_there() {
+async fn what_is_somebody_elses_looks_like_what_is_not_there_and_is_not_heard() {
     let issuer = Issuer::new("a");
     let folder = Scratch::new();
     let bridge = jwt_bridge(&folder.write("jwks.json", &issuer.jwks().to_string()), "").await;
@@ -583,6 +583,22 @@ async fn what_is_somebody_elses_looks_like_what_is_not_there() {
         .await
         .expect("the socket opens");
     assert_eq!(bens.frame().await["type"], "initialized");
+    let canary = |name: &str| json!({ "message": format!("the-canary-of-{name}") });
+    for _ in 0..10 {
+        let (to_ann, to_ben) = tokio::join!(
+            page.call_tool("echo", canary("ann")),
+            bens.call_tool("echo", canary("ben"))
+        );
+        let (to_ann, to_ben) = (to_ann.to_string(), to_ben.to_string());
+        assert!(
+            to_ann.contains("of-ann") && !to_ann.contains("of-ben"),
+            "{to_ann}"
+        );
+        assert!(
+            to_ben.contains("of-ben") && !to_ben.contains("of-ann"),
+            "{to_ben}"
+        );
+    }
     let mut again = Page::open(bridge.address(), &plain_url("mine"), &as_ben)
         .await
         .expect("it is told on the socket");
@@ -608,37 +624,64 @@ async fn what_is_somebody_elses_looks_like_what_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_ticket_is_of_no_use_beside_somebody_elses_credential() {
+async fn a_ticket_is_of_no_use_beside_somebody_elses_credential_and_none_a_second_time() {
     let issuer = Issuer::new("a");
     let folder = Scratch::new();
     let bridge = jwt_bridge(&folder.write("jwks.json", &issuer.jwks().to_string()), "").await;
     let (ann, ben) = (bearer(&issuer.token("ann")), bearer(&issuer.token("ben")));
-    let granted = async || {
-        let headers = [("authorization", &*ann)];
-        let answer = ask(&bridge, Method::POST, "/api/mcp/ws/connect", &headers).await;
-        answer.body["websocket_url"]
-            .as_str()
-            .expect("a URL")
-            .to_owned()
+    let headers = [("authorization", &*ann)];
+    let granted = ask(&bridge, Method::POST, "/api/mcp/ws/connect", &headers).await;
+    let id = granted.body["session_id"].as_str().expect("an id");
+    let url = granted.body["websocket_url"].as_str().expect("a URL");
+    // Whether it waits for its socket, runs or is over: to Ben there is no such session.
+    let unseen = async || {
+        let path = format!("/api/mcp/ws/status/{id}");
+        let status = ask(&bridge, Method::GET, &path, &[("authorization", &ben)]).await;
+        assert_eq!(
+            (status.status, &status.body["status"]),
+            (200, &json!(false)),
+            "{}",
+            status.body
+        );
+        let path = format!("/api/mcp/ws/{id}");
+        let ended = ask(&bridge, Method::DELETE, &path, &[("authorization", &ben)]).await;
+        assert_eq!(ended.status, 404, "{}", ended.body);
     };
-    let mut page = Page::open(
-        bridge.address(),
-        &granted().await,
-        &[("authorization", &ben)],
-    )
-    .await
-    .expect("it is told on the socket");
-    let (frames, close) = page.until_closed().await;
-    assert_eq!(close.map(|(code, _)| code), Some(4004));
-    assert_eq!(frames[0]["code"], "ticket_invalid");
-    let mut page = Page::open(
-        bridge.address(),
-        &granted().await,
-        &[("authorization", &ann)],
-    )
-    .await
-    .expect("the socket opens");
+    let refused = async |headers: &[(&str, &str)]| {
+        let mut page = Page::open(bridge.address(), url, headers)
+            .await
+            .expect("it is told on the socket");
+        let (frames, close) = page.until_closed().await;
+        (frames[0]["code"].clone(), close.map(|(code, _)| code))
+    };
+    unseen().await;
+    assert_eq!(
+        refused(&[("authorization", &ben)]).await,
+        (json!("ticket_invalid"), Some(4004))
+    );
+    // Ben's attempt has not used it up.
+    let mut page = Page::open(bridge.address(), url, &[("authorization", &ann)])
+        .await
+        .expect("the socket opens");
     assert_eq!(page.frame().await["type"], "initialized");
+    unseen().await;
+    // A second time it opens nothing, whoever has it from a log.
+    for headers in [
+        vec![],
+        vec![("authorization", &*ann)],
+        vec![("authorization", &*ben)],
+    ] {
+        let (code, close) = refused(&headers).await;
+        assert!(
+            matches!(code.as_str(), Some("ticket_used" | "ticket_invalid")),
+            "{headers:?} {code}"
+        );
+        assert!(matches!(close, Some(4010 | 4004)), "{headers:?} {close:?}");
+    }
+    assert_eq!(
+        page.call_tool("echo", json!({ "message": "hi" })).await["isError"],
+        false
+    );
 }
 
 /// Asks again until the answer has this status.

@@ -183,8 +183,15 @@ fn jwt(settings: &Settings) -> Result<Jwt, ConfigError> {
             KeySource::Url(jwks_url(&place)?)
         } else {
             let path = PathBuf::from(place);
-            std::fs::metadata(&path)
+            let found = std::fs::metadata(&path)
                 .map_err(|error| ConfigError::unreadable("--jwt-jwks", &path, &error))?;
+            // A pipe could be read once at most, and would be waited for.
+            if !found.is_file() {
+                return Err(ConfigError::new(format!(
+                    "--jwt-jwks {} must be a file.",
+                    path.display()
+                )));
+            }
             KeySource::File(path)
         },
     })
@@ -329,6 +336,7 @@ mod tests {
             ("https://", "is not a URL"),
             ("https://me:s3cret@id.example/", "must not hold a user name"),
             ("/no/such/file.json", "cannot read"),
+            (env!("CARGO_MANIFEST_DIR"), "must be a file"),
             (" ", "must not be empty"),
         ] {
             let sentence = read(&format!("{JWT}jwt_jwks = \"{place}\"")).unwrap_err();
