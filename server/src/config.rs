@@ -3,15 +3,17 @@
 //! Owns the defaults and the only reading of flags, environment and files; the rest of the server gets values.
 //! Never consulted while running: constructors take what they need.
 //!
-//! In reading order: [`settings`] (what people may say, and where), `file` (one of those places), [`startup`] (the
-//! rules that make a [`Config`] of it), then their parts: [`address`], [`auth`], [`token`], [`ticket_keys`],
-//! [`upstreams`], [`servers`], [`limits`], [`error`].
+//! In reading order: [`settings`] (what people may say, and where), `file` (one of those places), `precedence` (which
+//! place wins), [`startup`] (the rules that make a [`Config`] of it), then their parts: [`address`], [`auth`],
+//! [`token`], [`ticket_keys`], [`upstreams`], [`sandbox`], [`servers`], [`limits`], [`error`].
 
 pub mod address;
 pub mod auth;
 pub mod error;
 mod file;
 pub mod limits;
+mod precedence;
+pub mod sandbox;
 pub mod servers;
 pub mod settings;
 pub mod startup;
@@ -31,6 +33,7 @@ use serde::Deserialize;
 
 pub use self::auth::Auth;
 use crate::catalogue::Catalogue;
+use crate::config::sandbox::Sandbox;
 use crate::config::servers::ServersFile;
 use crate::config::ticket_keys::TicketKeyFile;
 use crate::egress::Egress;
@@ -58,6 +61,10 @@ pub struct Config {
     pub egress: Arc<Egress>,
     /// Headers that callers may send to remote servers beyond the usual ones.
     pub allow_headers: Vec<String>,
+    /// How far MCP servers that are processes are shut in.
+    pub sandbox: Arc<Sandbox>,
+    /// Directories that callers may start programs in; empty: any.
+    pub roots: Vec<PathBuf>,
     /// How server params travel in the socket's URL.
     pub params_in_url: ParamsInUrl,
     /// Where the audit log goes, when one is kept.
@@ -196,6 +203,21 @@ pub struct Limits {
     pub session_life: Duration,
     /// Bytes of a server's standard error that are kept.
     pub stderr_bytes: usize,
+    /// Child processes at once; over it: close code 4429.
+    pub children: usize,
+    /// Files and sockets that one process of a server may have open, from the sandbox level `basic` on.
+    pub child_open_files: usize,
+    /// Bytes that a file a server writes may grow to, from the sandbox level `basic` on.
+    pub child_file_bytes: usize,
+    /// Processes and threads the bridge's user may have in all before a server can start no more, from the sandbox
+    /// level `basic` on; not held against root.
+    pub child_user_processes: usize,
+    /// Processes and threads of one server, from the sandbox level `cgroup` on.
+    pub child_processes: usize,
+    /// Bytes of memory of one server, from the sandbox level `cgroup` on.
+    pub child_memory_bytes: usize,
+    /// Percent of one processor that one server may use, from the sandbox level `cgroup` on.
+    pub child_cpu_percent: usize,
     /// From closing a server's standard input to SIGTERM.
     pub stop_stdin_wait: Duration,
     /// From SIGTERM to SIGKILL.
@@ -254,6 +276,13 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(2 * 3600),
             session_life: Duration::from_secs(12 * 3600),
             stderr_bytes: 64 * 1024,
+            children: 200,
+            child_open_files: 1024,
+            child_file_bytes: 1024 * 1024 * 1024,
+            child_user_processes: 8192,
+            child_processes: 256,
+            child_memory_bytes: 1024 * 1024 * 1024,
+            child_cpu_percent: 100,
             stop_stdin_wait: Duration::from_secs(2),
             stop_term_wait: Duration::from_secs(3),
             drain_timeout: Duration::from_secs(10),

@@ -3,6 +3,8 @@
 //! Owns the mapping between HTTP and the rest. Never talks to an upstream.
 
 mod api;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod openapi;
 mod page;
 mod socket;

@@ -19,6 +19,9 @@ pub mod config;
 pub mod demo;
 pub mod dialect;
 pub mod egress;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gate;
 pub mod http;
 pub mod jwks;
@@ -36,3 +39,4 @@ pub mod sessions;
 pub mod supervise;
 pub mod tickets;
 pub mod upstream;
+pub mod variables;

@@ -146,11 +146,16 @@ fn policy(config: &Config) -> Policy {
         Auth::Proxy(proxy) => Some(proxy.secret.clone()),
         Auth::None | Auth::Jwt(_) => None,
     };
-    Policy::new(
+    let policy = Policy::new(
         config.commands,
         config.catalogue.clone(),
         Arc::clone(&config.egress),
     )
     .with_headers(config.allow_headers.clone(), secret)
     .with_limits(config.limits.clone())
+    .with_sandbox(Arc::clone(&config.sandbox), config.roots.clone());
+    if let Some(file) = &config.servers_file {
+        policy.replace(config.catalogue.clone(), file.sandboxes().clone());
+    }
+    policy
 }

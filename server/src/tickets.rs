@@ -204,7 +204,7 @@ impl Tickets {
                 load,
                 revision: grant.revision.clone(),
             };
-            let query = self.query(&ring, &session_id, contents, &grant.params)?;
+            let query = self.query(&ring, &session_id, &contents, &grant.params)?;
             Ok::<_, Fault>(format!("{under}/{session_id}?{query}"))
         };
         let n_bytes = grant
@@ -253,7 +253,7 @@ impl Tickets {
         &self,
         ring: &Ring,
         session_id: &str,
-        contents: Contents,
+        contents: &Contents,
         params: &ServerParams,
     ) -> Result<String, Fault> {
         let visible = match (self.mode, &contents.load) {
@@ -268,7 +268,7 @@ impl Tickets {
             session_id,
             visible: visible.as_deref(),
         };
-        let ticket = seal::seal(ring, &contents, bound).ok_or_else(no_randomness)?;
+        let ticket = seal::seal(ring, contents, bound).ok_or_else(no_randomness)?;
         Ok(match visible {
             None => format!("server_params={ticket}"),
             Some(visible) => {

@@ -17,6 +17,8 @@ pub use self::document::document;
 use crate::config::Limits;
 use crate::policy::Approved;
 
+#[cfg(unix)]
+mod children;
 mod client;
 #[cfg(unix)]
 mod command;
@@ -25,7 +27,11 @@ mod document;
 mod environment;
 mod events;
 mod failure;
+#[cfg(all(unix, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod http;
+#[cfg(unix)]
+mod launch;
 #[cfg(unix)]
 mod lines;
 mod messages;
@@ -95,7 +101,12 @@ pub async fn connect(
     match approved.params() {
         #[cfg(unix)]
         ServerParams::Stdio(params) => {
-            stdio::connect(params, approved.secrets(), program, limits).await
+            let request = launch::Request {
+                params,
+                sandbox: approved.sandbox(),
+                program,
+            };
+            stdio::connect(request, approved.secrets(), limits).await
         }
         #[cfg(not(unix))]
         ServerParams::Stdio(_) => Err(Fault::new(

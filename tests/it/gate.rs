@@ -736,6 +736,8 @@ async fn keys_at_a_url_are_fetched_again_and_not_more_often_than_they_may() {
     assert_eq!(servers_as(&bridge, &new.token("ann")).await, 200);
 
     let bridge = jwt_bridge(document.url(), "jwks_refresh = 3600\njwks_pause = 3600").await;
+    // It serves nobody before it has tried once.
+    assert_eq!(servers_as(&bridge, &old.token("ann")).await, 401);
     let n_before = document.n_requests();
     for n in 0..20 {
         let header = json!({ "alg": "EdDSA", "kid": format!("invented-{n}") });

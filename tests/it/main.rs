@@ -22,6 +22,8 @@ mod hostile_remote;
 mod limits;
 /// Nasty payloads over every transport.
 mod lossless;
+/// MCP servers as processes: how they are shut in and counted, and what becomes of those that are killed or stopped.
+mod processes;
 /// Programs of other people and other languages against the bridge: SDK clients, the quickstart, the README.
 mod programs;
 /// Messages through the bridge, to the byte.

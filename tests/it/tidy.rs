@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
         "runtime_file",
         "sandbox",
         "supervise",
+        "variables",
     ],
     &["audit", "catalogue"],
     &["config"],
@@ -26,6 +27,7 @@ const LAYERS: &[&[&str]] = &[
     &["sessions"],
     &["http"],
     &["serve"],
+    &["fuzzing"],
     &["lib", "main"],
 ];
 

@@ -144,6 +144,13 @@ limits! {
     idle_timeout: Seconds, 0.1..=(30.0 * DAY);
     session_life: Seconds, 0.1..=(30.0 * DAY);
     stderr_bytes: Bytes, KIB..=(16.0 * MIB);
+    children: Count, 1.0..=100_000.0;
+    child_open_files: Count, 64.0..=1_000_000.0;
+    child_file_bytes: Bytes, MIB..=(1024.0 * 1024.0 * MIB);
+    child_user_processes: Count, 64.0..=4_000_000.0;
+    child_processes: Count, 4.0..=1_000_000.0;
+    child_memory_bytes: Bytes, (16.0 * MIB)..=(1024.0 * 1024.0 * MIB);
+    child_cpu_percent: Count, 1.0..=100_000.0;
     stop_stdin_wait: Seconds, 0.0..=300.0;
     stop_term_wait: Seconds, 0.0..=300.0;
     drain_timeout: Seconds, 0.0..=HOUR;

@@ -1,7 +1,6 @@
 //! What people may say about a bridge: as a flag, as a variable, or as a key of the configuration file.
 //!
-//! Owns the one declaration of each setting, and which of the three places wins: flag, then variable, then file.
-//! Never judges what was said; that is [`crate::config::startup`].
+//! Owns the one declaration of each setting, and that a flag wins over a variable. Never judges what was said; that is [`crate::config::startup`].
 
 use std::path::PathBuf;
 
@@ -16,6 +15,7 @@ use serde::Deserialize;
 use serde::Deserializer;
 
 use crate::config::ParamsInUrl;
+use crate::sandbox::SandboxLevel;
 
 /// What was said; `None` where nothing was.
 ///
@@ -77,58 +77,34 @@ pub struct Settings {
     pub no_auth: Option<bool>,
 
     /// Demand a JWT of this issuer from everyone, instead of a token; needs --jwt-audience and --jwt-jwks. [default: none]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_JWT_ISSUER",
-        hide_env_values = true,
-        value_name = "TEXT"
-    )]
+    #[arg(long, env = "FOOTBRIDGE_JWT_ISSUER")]
+    #[arg(value_name = "TEXT", hide_env_values = true)]
     pub jwt_issuer: Option<String>,
 
     /// Take only JWTs that are meant for this audience. [default: none]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_JWT_AUDIENCE",
-        hide_env_values = true,
-        value_name = "TEXT"
-    )]
+    #[arg(long, env = "FOOTBRIDGE_JWT_AUDIENCE")]
+    #[arg(value_name = "TEXT", hide_env_values = true)]
     pub jwt_audience: Option<String>,
 
     /// Check JWTs (RS256, ES256, EdDSA) with the keys of this JWKS file, or of this https:// URL. [default: none]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_JWT_JWKS",
-        hide_env_values = true,
-        value_name = "FILE|URL"
-    )]
+    #[arg(long, env = "FOOTBRIDGE_JWT_JWKS")]
+    #[arg(value_name = "FILE|URL", hide_env_values = true)]
     pub jwt_jwks: Option<String>,
 
     /// Let a proxy in front say in this header who asks, instead of a token; needs --proxy-from and --proxy-secret-file. [default: none]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_PROXY_USER_HEADER",
-        hide_env_values = true,
-        value_name = "NAME"
-    )]
+    #[arg(long, env = "FOOTBRIDGE_PROXY_USER_HEADER")]
+    #[arg(value_name = "NAME", hide_env_values = true)]
     pub proxy_user_header: Option<String>,
 
     /// Believe that header only from this address or network; may be repeated, and a variable separates by commas. [default: none]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_PROXY_FROM",
-        hide_env_values = true,
-        value_name = "CIDR"
-    )]
+    #[arg(long, env = "FOOTBRIDGE_PROXY_FROM")]
+    #[arg(value_name = "CIDR", hide_env_values = true)]
     #[arg(action = ArgAction::Append, value_delimiter = ',')]
     pub proxy_from: Vec<String>,
 
     /// Believe that header only beside the secret in this file, which the proxy sends as X-Footbridge-Proxy-Secret. [default: none]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_PROXY_SECRET_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(long, env = "FOOTBRIDGE_PROXY_SECRET_FILE")]
+    #[arg(value_name = "FILE", hide_env_values = true)]
     pub proxy_secret_file: Option<PathBuf>,
 
     /// With --no-auth, start any command a caller names and not only those of --servers. [default: false]
@@ -184,22 +160,14 @@ pub struct Settings {
     pub behind_tls_proxy: Option<bool>,
 
     /// Believe this proxy (an address or a network) when X-Forwarded-For says where a request came from; may be repeated, and a variable separates by commas. [default: none]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_TRUST_FORWARDED_FOR",
-        hide_env_values = true,
-        value_name = "CIDR"
-    )]
+    #[arg(long, env = "FOOTBRIDGE_TRUST_FORWARDED_FOR")]
+    #[arg(value_name = "CIDR", hide_env_values = true)]
     #[arg(action = ArgAction::Append, value_delimiter = ',')]
     pub trust_forwarded_for: Vec<String>,
 
     /// Write the URL and the token into $XDG_RUNTIME_DIR/footbridge/PORT.json while the bridge runs, for this user's programs alone. [default: false]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_RUNTIME_FILE",
-        hide_env_values = true,
-        value_name = "BOOL"
-    )]
+    #[arg(long, env = "FOOTBRIDGE_RUNTIME_FILE")]
+    #[arg(value_name = "BOOL", hide_env_values = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     pub runtime_file: Option<bool>,
@@ -244,6 +212,47 @@ pub struct Settings {
     )]
     #[arg(action = ArgAction::Append, value_delimiter = ',')]
     pub upstream_ca: Vec<String>,
+
+    /// Shut MCP servers in at this level: `none`, `basic`, `cgroup` or `bwrap`; the bridge does not start where the machine cannot give it. [default: basic]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_SANDBOX",
+        hide_env_values = true,
+        value_name = "LEVEL"
+    )]
+    #[arg(value_enum, hide_possible_values = true)]
+    pub sandbox: Option<SandboxLevel>,
+
+    /// Let MCP servers at the level `bwrap` change this file or directory; may be repeated, and a variable separates by commas. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_SANDBOX_WRITE",
+        hide_env_values = true,
+        value_name = "PATH"
+    )]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub sandbox_write: Vec<String>,
+
+    /// Let MCP servers at the level `bwrap` use the network. [default: true]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_SANDBOX_NETWORK",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub sandbox_network: Option<bool>,
+
+    /// Let callers start programs only in this directory and below it; may be repeated, and a variable separates by commas. [default: any]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_ROOT",
+        hide_env_values = true,
+        value_name = "PATH"
+    )]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub root: Vec<String>,
 
     /// Write server params into a socket's URL `signed` (readable, secrets left out) or `sealed` (nothing can be read). [default: signed]
     #[arg(
@@ -350,50 +359,6 @@ impl Settings {
             matches.value_source("token") == Some(ValueSource::CommandLine);
         Ok(settings)
     }
-
-    /// These settings, and those of `file` where these say nothing.
-    pub(super) fn over(self, file: Self) -> Self {
-        Self {
-            config: self.config,
-            listen: self.listen.or(file.listen),
-            servers: self.servers.or(file.servers),
-            token: self.token.or(file.token),
-            token_file: self.token_file.or(file.token_file),
-            no_auth: self.no_auth.or(file.no_auth),
-            jwt_issuer: self.jwt_issuer.or(file.jwt_issuer),
-            jwt_audience: self.jwt_audience.or(file.jwt_audience),
-            jwt_jwks: self.jwt_jwks.or(file.jwt_jwks),
-            proxy_user_header: self.proxy_user_header.or(file.proxy_user_header),
-            proxy_from: one_of(self.proxy_from, file.proxy_from),
-            proxy_secret_file: self.proxy_secret_file.or(file.proxy_secret_file),
-            allow_commands: self.allow_commands.or(file.allow_commands),
-            allow_origin: one_of(self.allow_origin, file.allow_origin),
-            allow_upstream: one_of(self.allow_upstream, file.allow_upstream),
-            allow_header: one_of(self.allow_header, file.allow_header),
-            upstream_proxy: self.upstream_proxy.or(file.upstream_proxy),
-            upstream_ca: one_of(self.upstream_ca, file.upstream_ca),
-            public_url: self.public_url.or(file.public_url),
-            open: self.open.or(file.open),
-            behind_tls_proxy: self.behind_tls_proxy.or(file.behind_tls_proxy),
-            trust_forwarded_for: one_of(self.trust_forwarded_for, file.trust_forwarded_for),
-            runtime_file: self.runtime_file.or(file.runtime_file),
-            params_in_url: self.params_in_url.or(file.params_in_url),
-            ticket_keys: self.ticket_keys.or(file.ticket_keys),
-            deployment: self.deployment.or(file.deployment),
-            node: self.node.or(file.node),
-            log: self.log.or(file.log),
-            audit_log: self.audit_log.or(file.audit_log),
-            audit_required: self.audit_required.or(file.audit_required),
-            audit_sync: self.audit_sync.or(file.audit_sync),
-            limits: file.limits,
-            token_in_arguments: self.token_in_arguments,
-        }
-    }
-}
-
-/// The first list that says anything.
-fn one_of(list: Vec<String>, otherwise: Vec<String>) -> Vec<String> {
-    if list.is_empty() { otherwise } else { list }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a clap value parser")]
@@ -443,6 +408,10 @@ mod tests {
             behind_tls_proxy = true
             trust_forwarded_for = ["a"]
             runtime_file = true
+            sandbox = "none"
+            sandbox_write = ["a"]
+            sandbox_network = true
+            root = ["a"]
             params_in_url = "signed"
             ticket_keys = "a"
             deployment = "a"
@@ -482,6 +451,10 @@ mod tests {
             "--behind-tls-proxy=n",
             "--trust-forwarded-for=c,d",
             "--runtime-file=no",
+            "--sandbox=bwrap",
+            "--sandbox-write=c,d",
+            "--sandbox-network=false",
+            "--root=c",
             "--params-in-url=sealed",
             "--ticket-keys=b",
             "--deployment=b",

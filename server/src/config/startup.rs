@@ -1,7 +1,7 @@
 //! The rules that turn settings into a configuration.
 //!
 //! Owns which settings may stand together, and what the person who starts the bridge must be warned of.
-//! Never binds a port or starts anything.
+//! Never binds a port, and starts nothing but a trial of the sandbox.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,6 +18,8 @@ use crate::config::Limits;
 use crate::config::address;
 use crate::config::auth;
 use crate::config::error::ConfigError;
+use crate::config::sandbox;
+use crate::config::sandbox::Sandbox;
 use crate::config::servers::ServersFile;
 use crate::config::settings::Settings;
 use crate::config::ticket_keys::TicketKeyFile;
@@ -91,6 +93,7 @@ impl Startup {
             ConfigError::new(format!("--log {log:?} is not a log filter: {error}."))
         })?;
         let limits = Limits::parse(&settings.limits)?;
+        let sandbox = Arc::new(Sandbox::check(&settings, &program, &mut warnings)?);
         let (catalogue, servers_file) = match &settings.servers {
             None => {
                 let demo = Catalogue::with_demo(&program)
@@ -98,7 +101,8 @@ impl Startup {
                 (demo, None)
             }
             Some(path) => {
-                let (file, catalogue) = ServersFile::open(path, &program, &limits, variable)?;
+                let (file, catalogue) =
+                    ServersFile::open(path, &program, (&limits, &sandbox), variable)?;
                 (catalogue, Some(file))
             }
         };
@@ -145,6 +149,8 @@ impl Startup {
             servers_file,
             egress: Arc::new(egress),
             allow_headers: upstreams::allow_headers(&settings)?,
+            sandbox,
+            roots: sandbox::roots(&settings)?,
             params_in_url: settings.params_in_url.unwrap_or_default(),
             audit: audit(&settings)?,
             ticket_keys: ticket_keys(&settings, &mut warnings)?,

@@ -28,6 +28,8 @@ fn gate_with(auth: Auth, public_url: Option<&str>, limits: Limits) -> Gate {
         servers_file: None,
         egress: std::sync::Arc::default(),
         allow_headers: Vec::new(),
+        sandbox: std::sync::Arc::default(),
+        roots: Vec::new(),
         params_in_url: ParamsInUrl::Signed,
         audit: None,
         ticket_keys: None,

@@ -309,7 +309,7 @@ impl Query {
 }
 
 /// Base64 out of a query: `%2B` and the like decoded; a raw `+`, which forms mean as a space, is a plus again.
-fn percent_decode(text: &str) -> String {
+pub(super) fn percent_decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = String::with_capacity(text.len());
     let mut at = 0;
@@ -355,7 +355,7 @@ fn is_json(base64: &str) -> bool {
     decode(base64).is_ok_and(|bytes| bytes.first() == Some(&b'{'))
 }
 
-fn plain_params(base64: &str) -> Result<ServerParams, Fault> {
+pub(super) fn plain_params(base64: &str) -> Result<ServerParams, Fault> {
     let text = Zeroizing::new(decode_text(base64)?);
     let mut value = serde_json::from_str(&text).map_err(|_| params_invalid("not JSON"))?;
     let params = ServerParams::from_json(&value, "server_params").map_err(|error| {
@@ -366,7 +366,7 @@ fn plain_params(base64: &str) -> Result<ServerParams, Fault> {
     params
 }
 
-fn check_session_id(session_id: &str) -> Result<(), Fault> {
+pub(super) fn check_session_id(session_id: &str) -> Result<(), Fault> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if (1..=MAX_SESSION_ID).contains(&session_id.len()) && session_id.bytes().all(is_allowed) {
         return Ok(());
