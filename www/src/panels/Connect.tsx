@@ -1,11 +1,13 @@
 import { Alert, Badge, Button, Card, Group, Loader, Stack, Text, Title } from "@mantine/core";
 import type { CatalogueEntry } from "footbridge";
+import { useState } from "react";
 import { ErrorBanner } from "../content/ErrorBanner";
 import { Revealed } from "../content/Revealed";
 import { useSession, useView } from "../session/useSession";
 import { describeTarget } from "../session/target";
 import { OwnServer } from "./OwnServer";
 import type { OwnServerDraft } from "./OwnServer";
+import { ServerInputs } from "./ServerInputs";
 import { TokenPrompt } from "./TokenPrompt";
 
 /** The choice of a server: the bridge's catalogue, or one's own. */
@@ -103,6 +105,11 @@ function Catalogue() {
 function ServerCard({ entry }: { entry: CatalogueEntry }) {
   const session = useSession();
   const label = entry.title ?? entry.name;
+  const inputs = entry.inputs ?? [];
+  // After a failed attempt the form is as it was.
+  const given = useView(({ failure, target }) => (failure !== null && target?.kind === "catalogue" && target.server === entry.name ? target.inputs : undefined));
+  const [isAsking, setAsking] = useState(given !== undefined);
+  const connect = (values?: Record<string, string>): void => void session.connect({ kind: "catalogue", server: entry.name, label, ...(values && { inputs: values }) });
   return (
     <Card withBorder padding="md" data-testid={`server-card-${entry.name}`}>
       <Stack gap="xs" h="100%">
@@ -117,15 +124,19 @@ function ServerCard({ entry }: { entry: CatalogueEntry }) {
         <Text size="sm" c="dimmed" className="fb-grow fb-clamp">
           {entry.description ?? (entry.title === undefined ? "No description." : entry.name)}
         </Text>
-        <Button
-          fullWidth
-          variant={entry.name === "demo" ? "filled" : "light"}
-          aria-label={`Connect to ${label}`}
-          data-testid={`connect-${entry.name}`}
-          onClick={() => void session.connect({ kind: "catalogue", server: entry.name, label })}
-        >
-          Connect
-        </Button>
+        {isAsking && inputs.length > 0 ? (
+          <ServerInputs label={label} inputs={inputs} given={given} onSubmit={connect} onCancel={() => setAsking(false)} />
+        ) : (
+          <Button
+            fullWidth
+            variant={entry.name === "demo" ? "filled" : "light"}
+            aria-label={`Connect to ${label}`}
+            data-testid={`connect-${entry.name}`}
+            onClick={() => (inputs.length > 0 ? setAsking(true) : connect())}
+          >
+            Connect
+          </Button>
+        )}
       </Stack>
     </Card>
   );

@@ -1,0 +1,35 @@
+// What a server of the catalogue asks for before it starts, and which answers the bridge would take.
+
+import type { CatalogueInput } from "footbridge";
+
+/** What has been filled in, by the input's name. Secrets included: it lives in memory only. */
+export type InputValues = Record<string, string>;
+
+/** The defaults that may be seen; a secret one is the bridge's own and applies when the field stays empty. */
+export function initialInputs(inputs: CatalogueInput[]): InputValues {
+  return Object.fromEntries(inputs.map(({ name, default: shown }) => [name, shown ?? ""]));
+}
+
+/** What is wrong with a value, as a sentence; null when the bridge would take it, or only the bridge can tell. */
+export function complaintAbout(input: CatalogueInput, value: string): string | null {
+  if (value === "") return input.required ? "This is needed." : null;
+  if (input.options !== undefined) return input.options.includes(value) ? null : "Choose one of the options.";
+  if (input.pattern === undefined) return null;
+  const pattern = wholePattern(input.pattern);
+  return pattern === null || pattern.test(value) ? null : `This must match ${input.pattern}`;
+}
+
+/** The values that were given; an empty field is none. */
+export function givenInputs(inputs: CatalogueInput[], values: InputValues): InputValues {
+  const given = inputs.map(({ name }) => [name, values[name] ?? ""] as const).filter(([, value]) => value !== "");
+  return Object.fromEntries(given);
+}
+
+/** The pattern over the whole value; null when it uses what JavaScript's syntax does not have. */
+function wholePattern(pattern: string): RegExp | null {
+  try {
+    return new RegExp(`^(?:${pattern})$`, "u");
+  } catch {
+    return null;
+  }
+}
