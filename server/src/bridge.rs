@@ -174,7 +174,7 @@ impl Bridge {
                 queued: VecDeque::new(),
             },
             calls: Calls::new(limits),
-            asked: Asked::new(bounds.answer_timeout),
+            asked: Asked::new(bounds.answer_timeout, limits),
             stderr: StderrTail::new(limits.stderr_bytes),
             stderr_wanted: false,
             ready_by: bounds.ready_by,

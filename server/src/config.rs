@@ -4,16 +4,18 @@
 //! Never consulted while running: constructors take what they need.
 //!
 //! In reading order: [`settings`] (what people may say, and where), `file` (one of those places), [`startup`] (the
-//! rules that make a [`Config`] of it), then their parts: [`address`], [`token`], [`upstreams`], [`servers`], [`limits`],
-//! [`error`].
+//! rules that make a [`Config`] of it), then their parts: [`address`], [`token`], [`ticket_keys`], [`upstreams`],
+//! [`sandbox`], [`servers`], [`limits`], [`error`].
 
 pub mod address;
 pub mod error;
 mod file;
 pub mod limits;
+pub mod sandbox;
 pub mod servers;
 pub mod settings;
 pub mod startup;
+pub mod ticket_keys;
 pub mod token;
 pub mod upstreams;
 
@@ -28,7 +30,9 @@ use footbridge_shared::params::Secret;
 use serde::Deserialize;
 
 use crate::catalogue::Catalogue;
+use crate::config::sandbox::Sandbox;
 use crate::config::servers::ServersFile;
+use crate::config::ticket_keys::TicketKeyFile;
 use crate::egress::Egress;
 
 /// What one bridge runs under, checked and complete.
@@ -52,12 +56,35 @@ pub struct Config {
     pub egress: Arc<Egress>,
     /// Headers that callers may send to remote servers beyond the usual ones.
     pub allow_headers: Vec<String>,
+    /// How far MCP servers that are processes are shut in.
+    pub sandbox: Arc<Sandbox>,
+    /// Directories that callers may start programs in; empty: any.
+    pub roots: Vec<PathBuf>,
     /// How server params travel in the socket's URL.
     pub params_in_url: ParamsInUrl,
+    /// Where the audit log goes, when one is kept.
+    pub audit: Option<AuditLog>,
+    /// The file of the keys that seal tickets; absent: a random one at every start.
+    pub ticket_keys: Option<TicketKeyFile>,
+    /// The bridges that may open each other's tickets, when they have the same keys.
+    pub deployment: String,
+    /// This bridge among them: session ids begin with it.
+    pub node: u16,
     /// This binary: it supervises the children (`footbridge supervise`) and is the `demo` server.
     pub program: PathBuf,
     /// Every bound.
     pub limits: Limits,
+}
+
+/// Where the audit log goes, and what it promises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLog {
+    /// The file; `-` is standard error.
+    pub path: PathBuf,
+    /// Whether no session may begin while it cannot be written.
+    pub required: bool,
+    /// Whether each record is on the disk before the next is written.
+    pub sync: bool,
 }
 
 /// Who may use the bridge.
@@ -106,16 +133,25 @@ pub struct Limits {
     pub ticket_life: Duration,
     /// Tickets issued and neither used nor expired; over it: 429.
     pub pending_tickets: usize,
-    /// Bytes of server params as JSON; over it: 413.
+    /// Tickets of one caller issued and neither used nor expired; over it: 429.
+    pub pending_tickets_per_principal: usize,
+    /// Tickets of other bridges with the same keys that were used here and have not expired; over it: close code 4429.
+    pub used_tickets: usize,
+    /// Bytes of server params as JSON that travel in a URL; longer ones are kept in memory.
     pub params_bytes: usize,
-    /// Bytes of a socket's path and query; over it: 413.
+    /// Bytes of a socket's path and query; what would make it longer is kept in memory.
     pub socket_url_bytes: usize,
+    /// Bytes kept in memory in all of what is too long for a URL, until it is opened or the ticket expires; over it:
+    /// 429, and 413 for what alone is longer.
+    pub kept_params_bytes: usize,
     /// Sessions at once; over it: 503, or close code 4429.
     pub sessions: usize,
     /// Bytes of a frame from the browser; over it: close code 1009.
     pub frame_bytes: usize,
     /// Requests of a browser that wait for an answer; a further one gets an error.
     pub calls_in_flight: usize,
+    /// Requests of an MCP server that wait for the browser's answer; a further one gets an error.
+    pub asks_in_flight: usize,
     /// Messages that wait for a slow browser; then the MCP server is not read.
     pub backlog_messages: usize,
     /// Bytes that wait for a slow browser; then the MCP server is not read.
@@ -151,12 +187,31 @@ pub struct Limits {
     pub session_life: Duration,
     /// Bytes of a server's standard error that are kept.
     pub stderr_bytes: usize,
+    /// Child processes at once; over it: close code 4429.
+    pub children: usize,
+    /// Files and sockets that one process of a server may have open, from the sandbox level `basic` on.
+    pub child_open_files: usize,
+    /// Bytes that a file a server writes may grow to, from the sandbox level `basic` on.
+    pub child_file_bytes: usize,
+    /// Processes and threads the bridge's user may have in all before a server can start no more, from the sandbox
+    /// level `basic` on; not held against root.
+    pub child_user_processes: usize,
+    /// Processes and threads of one server, from the sandbox level `cgroup` on.
+    pub child_processes: usize,
+    /// Bytes of memory of one server, from the sandbox level `cgroup` on.
+    pub child_memory_bytes: usize,
+    /// Percent of one processor that one server may use, from the sandbox level `cgroup` on.
+    pub child_cpu_percent: usize,
     /// From closing a server's standard input to SIGTERM.
     pub stop_stdin_wait: Duration,
     /// From SIGTERM to SIGKILL.
     pub stop_term_wait: Duration,
     /// How long a shutdown waits for sessions to end.
     pub drain_timeout: Duration,
+    /// Records of the audit log that wait to be written; further ones are lost, and how many is recorded.
+    pub audit_queue: usize,
+    /// Refused requests that the audit log records each second; of further ones it records how many.
+    pub audit_refusals: usize,
 }
 
 impl Default for Limits {
@@ -169,11 +224,15 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(10),
             ticket_life: Duration::from_secs(60),
             pending_tickets: 1000,
+            pending_tickets_per_principal: 200,
+            used_tickets: 100_000,
             params_bytes: 4096,
             socket_url_bytes: 6144,
+            kept_params_bytes: 16 * 1024 * 1024,
             sessions: 500,
             frame_bytes: 4 * 1024 * 1024,
             calls_in_flight: 256,
+            asks_in_flight: 64,
             backlog_messages: 1024,
             backlog_bytes: 8 * 1024 * 1024,
             stall_timeout: Duration::from_secs(30),
@@ -191,9 +250,18 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(2 * 3600),
             session_life: Duration::from_secs(12 * 3600),
             stderr_bytes: 64 * 1024,
+            children: 200,
+            child_open_files: 1024,
+            child_file_bytes: 1024 * 1024 * 1024,
+            child_user_processes: 8192,
+            child_processes: 256,
+            child_memory_bytes: 1024 * 1024 * 1024,
+            child_cpu_percent: 100,
             stop_stdin_wait: Duration::from_secs(2),
             stop_term_wait: Duration::from_secs(3),
             drain_timeout: Duration::from_secs(10),
+            audit_queue: 4096,
+            audit_refusals: 20,
         }
     }
 }

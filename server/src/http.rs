@@ -3,10 +3,14 @@
 //! Owns the mapping between HTTP and the rest. Never talks to an upstream.
 
 mod api;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod openapi;
 mod page;
 mod socket;
 
+use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use footbridge_shared::api::ErrorResponse;
@@ -26,10 +30,13 @@ use poem::http::header;
 use poem::post;
 use tracing::debug;
 
+use crate::audit;
+use crate::audit::Record;
 use crate::config::Config;
 use crate::gate::Admission;
 use crate::gate::Gate;
 use crate::policy::Policy;
+use crate::principal::Principal;
 use crate::sessions::Sessions;
 use crate::tickets::Tickets;
 
@@ -49,8 +56,6 @@ pub struct App {
     pub tickets: Tickets,
     /// The sessions.
     pub sessions: Sessions,
-    /// The random part of session ids is preceded by this node's number.
-    pub node: u16,
 }
 
 /// Everything the bridge serves, behind its gate.
@@ -85,10 +90,16 @@ async fn guarded<E: Endpoint<Output = Response>>(
     mut request: Request,
     app: Arc<App>,
 ) -> poem::Result<Response> {
+    let (method, peer) = (request.method().clone(), peer(&request));
+    let refused = |code: FaultCode| {
+        let (code, method) = (code.name(), audit::foreign(method.as_str()));
+        debug!(code, method, "request refused");
+        audit::record(&Record::RequestRefused { peer, code, method });
+    };
     let admission = match app.gate.admit(&request) {
         Ok(admission) => admission,
         Err(fault) => {
-            debug!(code = fault.code.name(), method = %request.method(), "request refused");
+            refused(fault.code);
             let mut response = refuse(&fault);
             // The page of an allowed origin should be able to read that its token is wrong.
             if fault.code == FaultCode::Unauthorized {
@@ -110,9 +121,41 @@ async fn guarded<E: Endpoint<Output = Response>>(
             Err(error) => refuse(&from_poem(&error)),
         }
     };
+    // A route that needs a credential found none.
+    if response.extensions().get() == Some(&FaultCode::Unauthorized) {
+        refused(FaultCode::Unauthorized);
+    }
     allow_cors(&mut response, origin.as_ref());
     harden(&mut response);
     Ok(response)
+}
+
+/// Where a request comes from.
+fn peer(request: &Request) -> Option<IpAddr> {
+    request.remote_addr().as_socket_addr().map(SocketAddr::ip)
+}
+
+/// Records that somebody who passed the gate gets no session. Who brought no credential is recorded as any other
+/// request without one.
+fn record_denied(
+    fault: &Fault,
+    peer: Option<IpAddr>,
+    admission: &Admission,
+    ticket: Option<(&str, &Principal)>,
+) {
+    if fault.code == FaultCode::Unauthorized {
+        return;
+    }
+    audit::record(&Record::ConnectDenied {
+        session: ticket.map(|(session, _)| session),
+        principal: ticket
+            .map(|(_, principal)| principal)
+            .or(admission.principal.as_ref()),
+        origin: &admission.origin,
+        peer,
+        code: fault.code.name(),
+        field: audit::field(fault),
+    });
 }
 
 fn admission(request: &Request) -> Result<&Admission, Fault> {
@@ -216,6 +259,7 @@ fn refuse(fault: &Fault) -> Response {
     response.set_status(
         StatusCode::from_u16(fault.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
     );
+    response.extensions_mut().insert(fault.code);
     let headers = response.headers_mut();
     if fault.code == FaultCode::Unauthorized {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

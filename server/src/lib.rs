@@ -19,8 +19,12 @@ pub mod config;
 pub mod demo;
 pub mod dialect;
 pub mod egress;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gate;
 pub mod http;
+pub mod logs;
 pub mod meters;
 pub mod open;
 pub mod policy;
@@ -33,3 +37,4 @@ pub mod sessions;
 pub mod supervise;
 pub mod tickets;
 pub mod upstream;
+pub mod variables;

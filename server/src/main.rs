@@ -1,5 +1,6 @@
 //! The `footbridge` program: reads its arguments and runs one of its parts.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::io::IsTerminal;
@@ -11,19 +12,22 @@ use clap::CommandFactory;
 use clap::FromArgMatches;
 use clap::Parser;
 use clap::Subcommand;
+use footbridge::audit;
+use footbridge::audit::Audit;
 use footbridge::config::Config;
 use footbridge::config::error::ConfigError;
 use footbridge::config::settings::Settings;
 use footbridge::config::startup::Startup;
 use footbridge::demo;
+use footbridge::logs;
 use footbridge::open;
 use footbridge::serve::Bound;
 use footbridge::supervise;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 /// What was asked for cannot be done: a wrong setting, a port in use.
 const MISUSE: u8 = 2;
@@ -100,14 +104,46 @@ fn run_serve(settings: Settings) -> ExitCode {
         say(&mut io::stderr(), &format!("Warning: {warning}"));
     }
     log_to_stderr(&startup.log);
+    let audit = match start_audit(&startup.config) {
+        Ok(audit) => audit,
+        Err(error) => return fail(&error.to_string()),
+    };
     let Ok(runtime) = Runtime::new() else {
         return fail("The system gives no threads to run in.");
     };
-    runtime.block_on(serve(startup))
+    let code = runtime.block_on(serve(startup, audit.as_ref()));
+    // Whatever still runs ends here, and has its last record before the log ends.
+    drop(runtime);
+    if audit.is_some_and(|audit| !audit.close()) {
+        say(
+            &mut io::stderr(),
+            "Warning: The last records of the audit log could not be written.",
+        );
+    }
+    code
 }
 
-async fn serve(startup: Startup) -> ExitCode {
+fn start_audit(config: &Config) -> Result<Option<Audit>, ConfigError> {
+    let Some(log) = &config.audit else {
+        return Ok(None);
+    };
+    let options = audit::Options {
+        path: log.path.clone(),
+        required: log.required,
+        sync: log.sync,
+        queue: config.limits.audit_queue,
+        refusals: config.limits.audit_refusals,
+    };
+    audit::start(&options)
+        .map(Some)
+        .map_err(|error| ConfigError::unwritable("--audit-log", &log.path, &error))
+}
+
+async fn serve(startup: Startup, audit: Option<&Audit>) -> ExitCode {
     let wants_page = startup.open;
+    // Without a log the signal ends the program, as it does when a terminal is closed. Heard from the first moment:
+    // whoever sends it does not know how far the start has got.
+    let hangup = audit.and_then(|_| signal(SignalKind::hangup()).ok());
     let bound = match bind(startup.config).await {
         Ok(bound) => bound,
         Err(error) => return fail(&error.to_string()),
@@ -132,7 +168,11 @@ async fn serve(startup: Startup) -> ExitCode {
         }
         stop.cancel();
     };
-    let (result, ()) = tokio::join!(bound.serve(stop.clone()), stopped);
+    let serving = async { tokio::join!(bound.serve(stop.clone()), stopped).0 };
+    let result = tokio::select! {
+        result = serving => result,
+        never = follow_renames(audit, hangup) => match never {},
+    };
     match result {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
@@ -163,6 +203,16 @@ async fn bind(config: Config) -> Result<Bound, ConfigError> {
     })
 }
 
+/// Whoever renames the audit log away sends SIGHUP, and then finds a new file there at once.
+async fn follow_renames(audit: Option<&Audit>, hangup: Option<Signal>) -> Infallible {
+    if let (Some(audit), Some(mut hangup)) = (audit, hangup) {
+        while hangup.recv().await.is_some() {
+            audit.reopen();
+        }
+    }
+    std::future::pending().await
+}
+
 async fn wait_for_signal() -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -174,12 +224,8 @@ async fn wait_for_signal() -> io::Result<()> {
 }
 
 fn log_to_stderr(filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
+    // Fails when this process logs already, which it does not.
+    let _ = logs::start(filter, io::stderr().is_terminal());
 }
 
 fn fail(sentence: &str) -> ExitCode {

@@ -5,9 +5,11 @@
 mod approved;
 mod follow;
 mod inputs;
+pub mod process;
 mod remote;
 
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::RwLock;
@@ -23,6 +25,8 @@ use crate::catalogue::Catalogue;
 use crate::catalogue::CatalogueEntry;
 use crate::config::Commands;
 use crate::config::Limits;
+use crate::config::sandbox::Sandbox;
+use crate::config::sandbox::Sandboxes;
 use crate::egress::Egress;
 use crate::egress::authority;
 
@@ -33,26 +37,24 @@ pub use self::approved::Approved;
 pub(crate) use self::approved::approved_for_tests;
 pub use self::follow::follow;
 
-/// Arguments a caller may give; far more than a command line has that a person wrote.
-const ARGS: usize = 256;
-
-/// Bytes a caller's argument or variable may have.
-const TEXT_BYTES: usize = 8 * 1024;
-
-/// Bytes all arguments, or all variables with their names, may have together.
-const TOTAL_BYTES: usize = 64 * 1024;
-
-/// Characters the name of a caller's variable may have.
-const NAME_BYTES: usize = 128;
+/// The servers of the catalogue, and how those of them are shut in that have a way of their own.
+#[derive(Clone, Debug)]
+struct Offered {
+    catalogue: Arc<Catalogue>,
+    sandboxes: Arc<Sandboxes>,
+}
 
 /// What one bridge lets its callers reach.
 #[derive(Debug)]
 pub struct Policy {
     commands: Commands,
     /// Replaced as a whole, and never held while anything is waited for.
-    catalogue: RwLock<Arc<Catalogue>>,
+    offered: RwLock<Offered>,
     limits: Limits,
     egress: Arc<Egress>,
+    sandbox: Arc<Sandbox>,
+    /// Directories that callers may start programs in; empty: any.
+    roots: Vec<PathBuf>,
     /// Headers that callers may set beyond the usual ones.
     headers: Vec<String>,
     token: Option<Secret>,
@@ -63,9 +65,14 @@ impl Policy {
     pub fn new(commands: Commands, catalogue: Catalogue, egress: Arc<Egress>) -> Self {
         Self {
             commands,
-            catalogue: RwLock::new(Arc::new(catalogue)),
+            offered: RwLock::new(Offered {
+                catalogue: Arc::new(catalogue),
+                sandboxes: Arc::default(),
+            }),
             limits: Limits::default(),
             egress,
+            sandbox: Arc::default(),
+            roots: Vec::new(),
             headers: Vec::new(),
             token: None,
         }
@@ -87,17 +94,28 @@ impl Policy {
 
     /// The servers that can be reached by name, now.
     pub fn catalogue(&self) -> Arc<Catalogue> {
-        let catalogue = self.catalogue.read();
-        Arc::clone(&catalogue.unwrap_or_else(PoisonError::into_inner))
+        self.offered().catalogue
+    }
+
+    fn offered(&self) -> Offered {
+        let offered = self.offered.read();
+        offered.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Offers other servers by name from now on. What was approved before stays approved.
-    pub fn replace(&self, catalogue: Catalogue) {
-        let mut current = self
-            .catalogue
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        *current = Arc::new(catalogue);
+    pub fn replace(&self, catalogue: Catalogue, sandboxes: Sandboxes) {
+        let mut offered = self.offered.write().unwrap_or_else(PoisonError::into_inner);
+        *offered = Offered {
+            catalogue: Arc::new(catalogue),
+            sandboxes: Arc::new(sandboxes),
+        };
+    }
+
+    /// Shuts processes in, and holds those that callers name to these directories.
+    #[must_use]
+    pub fn with_sandbox(mut self, sandbox: Arc<Sandbox>, roots: Vec<PathBuf>) -> Self {
+        (self.sandbox, self.roots) = (sandbox, roots);
+        self
     }
 
     /// Which commands may be started.
@@ -156,22 +174,23 @@ impl Policy {
             params: params.clone(),
             label: authority(&url),
             egress: Arc::new(self.egress.at_port_of(&url)),
+            sandbox: Arc::clone(&self.sandbox),
             listed: None,
             secrets: Vec::new(),
         })
     }
 
     fn approve_named(&self, named: &NamedServer) -> Result<Approved, Fault> {
-        let catalogue = self.catalogue();
-        let Some(entry) = catalogue.get(&named.server) else {
-            let names: Vec<&str> = catalogue.iter().map(|(name, _)| name).collect();
+        let offered = self.offered();
+        let Some(entry) = offered.catalogue.get(&named.server) else {
+            let names: Vec<&str> = offered.catalogue.iter().map(|(name, _)| name).collect();
             return Err(
                 wrong("server", "names no server of this bridge's catalogue")
                     .hint(format!("The catalogue has: {}.", names.join(", "))),
             );
         };
         let (params, values) = inputs::fill(entry, &named.inputs, self.token.as_ref())?;
-        let mut approved = self.approve_entry(&named.server, entry, params)?;
+        let mut approved = self.approve_entry(&offered, &named.server, entry, params)?;
         approved.secrets.extend(values.into_values());
         Ok(approved)
     }
@@ -179,8 +198,9 @@ impl Policy {
     /// Accepts a command that is written out but is one of the catalogue's; the catalogue's own params are used.
     /// One with inputs can only be reached by its name: it is not whole without their values.
     fn approve_listed(&self, stdio: &StdioParams) -> Result<Approved, Fault> {
-        let catalogue = self.catalogue();
-        let listed = catalogue
+        let offered = self.offered();
+        let listed = offered
+            .catalogue
             .iter()
             .filter(|(_, entry)| entry.inputs.is_empty())
             .find(|(_, entry)| match &entry.params {
@@ -193,7 +213,7 @@ impl Policy {
                 ServerParams::Sse(_) | ServerParams::Http(_) | ServerParams::Named(_) => false,
             });
         match listed {
-            Some((name, entry)) => self.approve_entry(name, entry, entry.params.clone()),
+            Some((name, entry)) => self.approve_entry(&offered, name, entry, entry.params.clone()),
             None => Err(Fault::new(
                 FaultCode::ParamsDenied,
                 "This bridge starts only the commands of its catalogue, and this is none of them: add it to the \
@@ -209,6 +229,7 @@ impl Policy {
     /// Accepts what the operator has written down; the host of its URL is allowed by that.
     fn approve_entry(
         &self,
+        offered: &Offered,
         name: &str,
         entry: &CatalogueEntry,
         params: ServerParams,
@@ -235,86 +256,37 @@ impl Policy {
             revision: entry.revision().to_owned(),
             sessions: has_own.then_some(limits.sessions),
             limits,
-            sandbox: entry.sandbox,
-            sandbox_options: entry.sandbox_options.clone(),
         };
         Ok(Approved {
             params,
             label: name.to_owned(),
             egress,
+            sandbox: Arc::clone(offered.sandboxes.get(name).unwrap_or(&self.sandbox)),
             listed: Some(Arc::new(listed)),
             secrets: entry.secrets.clone(),
         })
     }
 
     fn approve_any(&self, stdio: &StdioParams) -> Result<Approved, Fault> {
-        if stdio.args.len() > ARGS {
-            return Err(wrong("args", &format!("must have at most {ARGS} items")));
-        }
-        let mut total = stdio.command.len();
-        for (index, arg) in stdio.args.iter().enumerate() {
-            check_length(&format!("args[{index}]"), arg)?;
-            total += arg.len();
-        }
-        check_total("args", total)?;
-        let mut total = 0;
-        for (name, value) in &stdio.env {
-            if !is_variable_name(name) {
-                return Err(wrong(
-                    "env",
-                    &format!(
-                        "has the name {name:?}; a name has 1 to {NAME_BYTES} letters, digits or underscores and does not \
-                         begin with a digit"
-                    ),
-                ));
-            }
-            check_length(&format!("env.{name}"), value.expose())?;
-            total += name.len() + value.expose().len();
-        }
-        check_total("env", total)?;
-        check_length("command", &stdio.command)?;
-        check_length("cwd", stdio.cwd.as_deref().unwrap_or_default())?;
+        process::check(stdio)?;
+        let cwd = process::directory(stdio.cwd.as_deref(), &self.roots)?;
         let program = Path::new(&stdio.command).file_name();
         let label = program.map_or_else(
             || stdio.command.clone(),
             |name| name.to_string_lossy().into_owned(),
         );
         Ok(Approved {
-            params: ServerParams::Stdio(stdio.clone()),
+            params: ServerParams::Stdio(StdioParams {
+                cwd,
+                ..stdio.clone()
+            }),
             label,
             egress: Arc::clone(&self.egress),
+            sandbox: Arc::clone(&self.sandbox),
             listed: None,
             secrets: Vec::new(),
         })
     }
-}
-
-fn is_variable_name(name: &str) -> bool {
-    (1..=NAME_BYTES).contains(&name.len())
-        && !name.starts_with(|first: char| first.is_ascii_digit())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-fn check_length(field: &str, text: &str) -> Result<(), Fault> {
-    if text.len() <= TEXT_BYTES {
-        return Ok(());
-    }
-    Err(wrong(
-        field,
-        &format!("must have at most {TEXT_BYTES} bytes"),
-    ))
-}
-
-fn check_total(field: &str, bytes: usize) -> Result<(), Fault> {
-    if bytes <= TOTAL_BYTES {
-        return Ok(());
-    }
-    Err(wrong(
-        field,
-        &format!("must have at most {TOTAL_BYTES} bytes in all"),
-    ))
 }
 
 fn wrong(field: &str, problem: &str) -> Fault {

@@ -1,50 +1,52 @@
-//! How closely a process is kept: the levels of the sandbox.
+//! How far an MCP server that is a process is shut in.
 //!
-//! Owns their names and what an operator may ask for beside them. Never starts anything.
+//! Owns the names of the levels, what an operator may ask for beside them, and the arguments of the program that gives
+//! the last of them. Never starts anything.
+
+pub mod bubblewrap;
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// How closely a process is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use clap::ValueEnum;
+use serde::Deserialize;
+
+/// What is done to keep an MCP server from harming the machine. Each level does what `basic` does, and `bwrap` also
+/// what `cgroup` does where the machine has control groups.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum SandboxLevel {
-    /// It may do what the bridge's user may do.
+    /// A supervisor alone: nothing outlives the session.
     None,
-    /// Limits of the operating system for one process, and no new privileges.
+    /// No new privileges, no core dumps, files for its user alone, resource limits.
+    #[default]
     Basic,
-    /// Those, and bounds on memory, processor and number of processes for all of its family.
+    /// A control group: bounds on processes, memory and processor time that hold for all of it together.
     Cgroup,
-    /// Those of `Basic`, and a file system of its own, made by bubblewrap.
+    /// Namespaces of its own, made by `bwrap`: a read-only view of the files, and no view of other processes.
     Bwrap,
-    /// Those of `Basic`, and rules of the kernel about files and connections.
-    Landlock,
 }
 
 impl SandboxLevel {
-    /// Every level, from the loosest.
-    pub const ALL: [Self; 5] = [
-        Self::None,
-        Self::Basic,
-        Self::Cgroup,
-        Self::Bwrap,
-        Self::Landlock,
-    ];
+    /// Every level, the weakest first.
+    pub const ALL: [Self; 4] = [Self::None, Self::Basic, Self::Cgroup, Self::Bwrap];
 
-    /// The level's name in settings and in the catalogue.
+    /// Its name in settings, the catalogue and the audit log.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Basic => "basic",
             Self::Cgroup => "cgroup",
             Self::Bwrap => "bwrap",
-            Self::Landlock => "landlock",
         }
     }
 }
 
 /// A word that names no level; the end of a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be \"none\", \"basic\", \"cgroup\", \"bwrap\" or \"landlock\"")]
+#[error("must be \"none\", \"basic\", \"cgroup\" or \"bwrap\"")]
 pub struct UnknownLevel;
 
 impl FromStr for SandboxLevel {
@@ -58,12 +60,12 @@ impl FromStr for SandboxLevel {
     }
 }
 
-/// What a sandboxed process may do beyond its level's rules.
+/// What a process may do beyond the rules of the level `bwrap`.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct SandboxOptions {
     /// Absolute paths below which it may write.
     pub writable: Vec<PathBuf>,
-    /// Whether it may use the network; absent: as its level has it.
+    /// Whether it may use the network; absent: as it is without this.
     pub network: Option<bool>,
 }
 
@@ -72,10 +74,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_level_is_read_by_its_name_and_listed_in_the_sentence() {
+    fn a_level_has_one_name_everywhere() {
         for level in SandboxLevel::ALL {
             assert_eq!(level.name().parse(), Ok(level));
             assert!(UnknownLevel.to_string().contains(level.name()));
+            let flag = level.to_possible_value().unwrap();
+            assert_eq!(flag.get_name(), level.name());
+            let key = format!("level = {:?}", level.name());
+            let table: toml::Table = key.parse().unwrap();
+            let read: SandboxLevel = table["level"].clone().try_into().unwrap();
+            assert_eq!(read, level);
         }
         assert_eq!("Basic".parse::<SandboxLevel>(), Err(UnknownLevel));
     }

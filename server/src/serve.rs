@@ -73,9 +73,8 @@ impl Bound {
         let app = Arc::new(App {
             gate: Gate::new(&self.config, self.address.port()),
             policy: policy(&self.config),
-            tickets: Tickets::new(&limits, self.config.params_in_url).map_err(io::Error::other)?,
+            tickets: Tickets::new(&self.config).map_err(io::Error::other)?,
             sessions: sessions.clone(),
-            node: 0,
             config: self.config,
         });
         let drained = async {
@@ -95,7 +94,8 @@ impl Bound {
                 follow(&app.policy, file, &stop).await;
             }
         };
-        let (n_left, (), ()) = tokio::join!(drained, accepting, following);
+        let (n_left, (), (), ()) =
+            tokio::join!(drained, accepting, following, app.tickets.tend(&stop));
         Ok(n_left)
     }
 }
@@ -105,11 +105,16 @@ fn policy(config: &Config) -> Policy {
         Auth::Token(token) => Some(token.clone()),
         Auth::None => None,
     };
-    Policy::new(
+    let policy = Policy::new(
         config.commands,
         config.catalogue.clone(),
         Arc::clone(&config.egress),
     )
     .with_headers(config.allow_headers.clone(), token)
     .with_limits(config.limits.clone())
+    .with_sandbox(Arc::clone(&config.sandbox), config.roots.clone());
+    if let Some(file) = &config.servers_file {
+        policy.replace(config.catalogue.clone(), file.sandboxes().clone());
+    }
+    policy
 }

@@ -5,6 +5,7 @@
 
 mod browser;
 mod opening;
+mod records;
 mod verdicts;
 
 use std::collections::VecDeque;
@@ -43,6 +44,8 @@ pub use opening::Opening;
 pub use opening::Pulse;
 pub use opening::Snapshot;
 pub use opening::Vitals;
+pub use opening::transport;
+use records::Recorded;
 pub use verdicts::Verdicts;
 
 /// An MCP server that is being started or connected to.
@@ -132,6 +135,7 @@ async fn run_with<B: Browser>(
         shown: SessionState::Starting,
         limits: limits.clone(),
     };
+    let recorded = Recorded::opened(&opening, &session.vitals.pulse);
     info!(
         dialect = opening.dialect.name(),
         upstream = opening.transport().name(),
@@ -167,6 +171,7 @@ async fn run_with<B: Browser>(
         }
     };
     tokio::join!(session.line.close(&reason, limits.stop_stdin_wait), stop);
+    recorded.closed(reason.code);
     info!(
         reason = reason.code.name(),
         elapsed_ms = opened.elapsed().as_millis() as u64,
@@ -297,6 +302,7 @@ impl<B: Browser> Session<B> {
             )),
             Heard::Text(text) => {
                 self.passed();
+                self.vitals.pulse.from_browser.count(text.len());
                 let mut turn = Turn::default();
                 self.dialect.decode(text, Utc::now(), &mut turn);
                 self.carry_out(turn)
@@ -354,6 +360,7 @@ impl<B: Browser> Session<B> {
             match effect {
                 Effect::ToUpstream(message) => self.outbox.push_back(message),
                 Effect::ToBrowser(outbound) => {
+                    records::elicitation(&outbound);
                     // Before the browser can ask: what it is told is true by then.
                     if matches!(outbound, Outbound::State(_) | Outbound::Initialized(_)) {
                         self.publish();
@@ -382,6 +389,7 @@ impl<B: Browser> Session<B> {
 
     fn carry_out(&mut self, turn: Turn) -> Option<Fault> {
         for frame in turn.to_browser {
+            self.vitals.pulse.to_browser.count(frame.len());
             self.line.push(frame);
         }
         let mut reason = None;

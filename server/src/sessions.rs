@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicI64;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use tracing::Instrument;
 use tracing::info_span;
 use tracing::warn;
 
+use crate::audit;
 use crate::config::Limits;
 use crate::meters;
 use crate::policy::Approved;
@@ -117,7 +117,7 @@ impl Sessions {
         let now = Utc::now();
         let pulse = Arc::new(Pulse {
             last_activity: AtomicI64::new(now.timestamp_millis()),
-            calls_in_flight: AtomicUsize::new(0),
+            ..Pulse::default()
         });
         let first = Snapshot {
             state: SessionState::Starting,
@@ -144,14 +144,15 @@ impl Sessions {
             id: opening.id.clone(),
         };
         let span = info_span!("session", session = opening.id);
+        let id = opening.id.clone();
         let own = opening.approved.limits();
         let limits = own.unwrap_or(&self.limits).clone();
         let session = session::run(opening, browser, limits, Vitals { snapshot, pulse }, ended);
         self.tracker.spawn(
-            async move {
+            audit::in_session(&id, async move {
                 session.await;
                 drop(registered);
-            }
+            })
             .instrument(span),
         );
         Ok(())
@@ -165,6 +166,7 @@ impl Sessions {
                 "The bridge is shutting down.",
             ));
         }
+        audit::permits()?;
         if live.by_id.len() >= self.limits.sessions {
             return Err(Fault::new(
                 FaultCode::TooManySessions,

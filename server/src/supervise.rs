@@ -6,7 +6,6 @@
 //! Never touches what is said: standard input, output and error pass from the bridge to the command directly.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::File;
 use std::io;
 use std::io::Write as _;
@@ -26,10 +25,16 @@ use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio::time::Instant;
 
+pub mod groups;
 pub mod processes;
+mod restrict;
+mod task;
+mod verdict;
 
-/// Begins a line of the supervisor's own on standard error; see [`Verdict`].
-const RECORD: &str = "\u{1e}footbridge ";
+pub use restrict::Restrictions;
+use task::Task;
+pub use task::Terms;
+pub use verdict::Verdict;
 
 /// Exit code of a supervisor that could not do its work, as `timeout` and `env` use it.
 const EXIT_BROKEN: u8 = 125;
@@ -40,100 +45,12 @@ pub(crate) const LEFTOVER_WAIT: Duration = Duration::from_millis(500);
 /// How long to keep killing. A process in an uninterruptible system call cannot be waited for forever.
 const KILL_WAIT: Duration = Duration::from_secs(3);
 
-/// How the command ended: the last line on standard error, written when nothing else is left to write there.
-///
-/// An exit code alone could not say it: all of its 256 values may be the command's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It exited with this code.
-    Exit(i32),
-    /// This signal ended it.
-    Signal(i32),
-    /// It could not be started, for this operating system error.
-    NotStarted(i32),
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exit(code) => write!(formatter, "exit {code}"),
-            Self::Signal(number) => write!(formatter, "signal {number}"),
-            Self::NotStarted(errno) => write!(formatter, "error {errno}"),
-        }
-    }
-}
-
-impl Verdict {
-    /// Reads a line of standard error, without its line end; `None` when the command wrote it.
-    pub fn from_line(line: &[u8]) -> Option<Self> {
-        let text = str::from_utf8(line).ok()?.strip_prefix(RECORD)?;
-        let (word, number) = text.split_once(' ')?;
-        let number = number.parse().ok()?;
-        match word {
-            "exit" => Some(Self::Exit(number)),
-            "signal" => Some(Self::Signal(number)),
-            "error" => Some(Self::NotStarted(number)),
-            _ => None,
-        }
-    }
-
-    fn write(self) {
-        // The line end before it closes a line that the command left open. Whoever read this may be gone.
-        let _ = io::stderr().write_all(format!("\n{RECORD}{self}\n").as_bytes());
-    }
-}
-
-/// What `footbridge supervise` was asked to do. The bridge is its only caller, so the form is fixed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Task {
-    /// Become the command instead of watching over it: the second step.
-    exec: bool,
-    /// The process whose death ends this one.
-    parent: Pid,
-    /// From SIGTERM to SIGKILL.
-    term_wait: Duration,
-    /// Whether to write a [`Verdict`].
-    report: bool,
-    command: OsString,
-    args: Vec<OsString>,
-}
-
-impl Task {
-    /// Reads `[--exec] --parent PID [--term-wait-ms N] [--report] -- COMMAND [ARG…]`.
-    fn from_args(mut args: impl Iterator<Item = OsString>) -> Option<Self> {
-        let (mut exec, mut report, mut parent) = (false, false, None);
-        let mut term_wait = Duration::from_secs(3);
-        loop {
-            match args.next()?.to_str()? {
-                "--exec" => exec = true,
-                "--report" => report = true,
-                "--parent" => parent = Pid::from_raw(args.next()?.to_str()?.parse().ok()?),
-                "--term-wait-ms" => {
-                    term_wait = Duration::from_millis(args.next()?.to_str()?.parse().ok()?);
-                }
-                "--" => break,
-                _ => return None,
-            }
-        }
-        Some(Self {
-            exec,
-            parent: parent?,
-            term_wait,
-            report,
-            command: args.next()?,
-            args: args.collect(),
-        })
-    }
-}
-
 /// Runs a supervisor. `args` are those after the word `supervise`.
 ///
 /// The exit code is the command's, or 128 and the number of the signal that ended it.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(task) = Task::from_args(args) else {
-        complain(
-            "usage: footbridge supervise --parent PID [--term-wait-ms N] [--report] -- COMMAND [ARG…]",
-        );
+        complain("usage: footbridge supervise --parent PID [--report] [terms] -- COMMAND [ARG…]");
         return ExitCode::from(EXIT_BROKEN);
     };
     let verdict = if task.exec {
@@ -154,6 +71,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
         Err(error) => {
             complain(&format!("footbridge supervise: {error}"));
+            if let (true, Some(errno)) = (task.report, error.raw_os_error()) {
+                Verdict::NotStarted(errno).write();
+            }
             ExitCode::from(EXIT_BROKEN)
         }
     }
@@ -172,6 +92,13 @@ fn become_command(task: &Task) -> io::Result<Verdict> {
     if rustix::process::getppid() != Some(task.parent) {
         return Err(io::Error::other("the supervisor is gone"));
     }
+    for group in &task.terms.groups {
+        groups::join(group)?;
+    }
+    if let Some(restrictions) = task.terms.restrictions {
+        restrictions.apply()?;
+    }
+    restrict::close_inherited();
     let error = Command::new(&task.command).args(&task.args).exec();
     Ok(Verdict::NotStarted(
         error.raw_os_error().unwrap_or_default(),
@@ -182,13 +109,23 @@ fn supervise(task: &Task) -> io::Result<Verdict> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(watch(task))
+        .block_on(async {
+            let verdict = watch(task).await;
+            end_groups(&task.terms).await;
+            verdict
+        })
 }
 
 async fn watch(task: &Task) -> io::Result<Verdict> {
     let mut stop = StopSignals::listen()?;
     let mut children = signal(SignalKind::child())?;
-    restrict()?;
+    // Its environment holds the command's secrets.
+    let hard = rustix::process::getrlimit(Resource::Core).maximum;
+    let no_core = Rlimit {
+        current: Some(0),
+        maximum: hard,
+    };
+    rustix::process::setrlimit(Resource::Core, no_core)?;
     #[cfg(target_os = "linux")]
     {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
@@ -208,10 +145,10 @@ async fn watch(task: &Task) -> io::Result<Verdict> {
             _ = children.recv() => {}
             () = stop.recv(task), if kill_at.is_none() => {
                 // Nobody waits for an orphan's answer any more.
-                let wait = if has_parent(task) { task.term_wait } else { task.term_wait.min(LEFTOVER_WAIT) };
+                let wait = task.terms.term_wait;
+                let wait = if has_parent(task) { wait } else { wait.min(LEFTOVER_WAIT) };
                 kill_at = Some(Instant::now() + wait);
-                signal_group(direct, Signal::TERM);
-                signal_group(direct, Signal::CONT);
+                ask_to_end(direct, task.terms.nested);
             }
             () = tokio::time::sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => {
                 signal_group(direct, Signal::KILL);
@@ -219,7 +156,7 @@ async fn watch(task: &Task) -> io::Result<Verdict> {
             }
         }
     };
-    clear(direct, task.term_wait.min(LEFTOVER_WAIT), &mut children).await;
+    clear(direct, &task.terms, &mut children).await;
     Ok(match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => Verdict::Exit(code),
         (None, Some(number)) => Verdict::Signal(number),
@@ -268,20 +205,6 @@ fn has_parent(task: &Task) -> bool {
     rustix::process::getppid() == Some(task.parent)
 }
 
-/// Takes away what an MCP server has no use for. The command inherits it.
-fn restrict() -> io::Result<()> {
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    // A core dump would hold the secrets of the environment.
-    let none = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    rustix::process::setrlimit(Resource::Core, none)?;
-    #[cfg(target_os = "linux")]
-    rustix::thread::set_no_new_privs(true)?;
-    Ok(())
-}
-
 fn start(task: &Task) -> io::Result<Pid> {
     // This very program, also when its file has been replaced since.
     let program = if cfg!(target_os = "linux") {
@@ -298,6 +221,7 @@ fn start(task: &Task) -> io::Result<Pid> {
         command.arg("--report");
     }
     let child = command
+        .args(task.terms.to_args())
         .arg("--")
         .arg(&task.command)
         .args(&task.args)
@@ -310,6 +234,24 @@ fn start(task: &Task) -> io::Result<Pid> {
         .ok()
         .and_then(Pid::from_raw)
         .ok_or_else(|| io::Error::other("the command has no process id"))
+}
+
+/// SIGTERM, and SIGCONT for whoever is stopped and could not hear it.
+fn ask_to_end(direct: Pid, nested: bool) {
+    let within = if nested {
+        // What made the namespaces would end at once and take the MCP server along, without its being asked.
+        processes::beyond_children(direct)
+    } else {
+        Vec::new()
+    };
+    for signal in [Signal::TERM, Signal::CONT] {
+        if within.is_empty() {
+            signal_group(direct, signal);
+        }
+        for pid in &within {
+            let _ = rustix::process::kill_process(*pid, signal);
+        }
+    }
 }
 
 /// Signals the command and its group. The group does not exist before the command's own `setsid`.
@@ -334,12 +276,16 @@ fn reap(direct: Pid) -> (Option<WaitStatus>, bool) {
 
 /// Ends what the command left behind.
 #[cfg(target_os = "linux")]
-async fn clear(direct: Pid, wait: Duration, children: &mut SignalStream) {
+async fn clear(direct: Pid, terms: &Terms, children: &mut SignalStream) {
     let this = rustix::process::getpid();
+    let wait = terms.term_wait.min(LEFTOVER_WAIT);
     let begun = Instant::now();
     let mut told = false;
     while reap(direct).1 && begun.elapsed() < wait + KILL_WAIT {
         let kill = begun.elapsed() >= wait;
+        if kill {
+            terms.groups.iter().for_each(|group| groups::kill(group));
+        }
         if kill || !told {
             told = true;
             for pid in processes::descendants(this) {
@@ -355,7 +301,8 @@ async fn clear(direct: Pid, wait: Duration, children: &mut SignalStream) {
 
 /// Ends what the command left behind in its process group: more cannot be found here.
 #[cfg(not(target_os = "linux"))]
-async fn clear(direct: Pid, wait: Duration, _children: &mut SignalStream) {
+async fn clear(direct: Pid, terms: &Terms, _children: &mut SignalStream) {
+    let wait = terms.term_wait.min(LEFTOVER_WAIT);
     if rustix::process::kill_process_group(direct, Signal::TERM).is_err() {
         return;
     }
@@ -366,58 +313,16 @@ async fn clear(direct: Pid, wait: Duration, _children: &mut SignalStream) {
     let _ = rustix::process::kill_process_group(direct, Signal::KILL);
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn task(line: &str) -> Option<Task> {
-        Task::from_args(line.split(' ').map(OsString::from))
-    }
-
-    #[test]
-    fn everything_after_the_dashes_is_the_command() {
-        let task = task("--parent 7 --term-wait-ms 50 --report -- sh --exec -- -c").unwrap();
-        assert_eq!(task.parent.as_raw_nonzero().get(), 7);
-        assert_eq!(task.term_wait, Duration::from_millis(50));
-        assert!(task.report && !task.exec);
-        assert_eq!(task.command, "sh");
-        assert_eq!(task.args, ["--exec", "--", "-c"]);
-    }
-
-    #[test]
-    fn an_incomplete_task_is_refused() {
-        for line in [
-            "--parent 7 --",
-            "--parent 7 sh",
-            "-- sh",
-            "--parent x -- sh",
-            "--parent 0 -- sh",
-            "--parent",
-        ] {
-            assert_eq!(task(line), None, "{line}");
+/// Ends the command's control groups, and with them whatever is left in them.
+async fn end_groups(terms: &Terms) {
+    let begun = Instant::now();
+    let mut left = terms.groups.clone();
+    loop {
+        left.retain(|group| !groups::end(group));
+        if left.is_empty() || begun.elapsed() >= KILL_WAIT {
+            return;
         }
-    }
-
-    #[test]
-    fn a_verdict_is_read_as_it_was_written_and_nothing_else_is_one() {
-        for verdict in [
-            Verdict::Exit(255),
-            Verdict::Signal(9),
-            Verdict::NotStarted(8),
-        ] {
-            assert_eq!(
-                Verdict::from_line(format!("{RECORD}{verdict}").as_bytes()),
-                Some(verdict)
-            );
-        }
-        for line in [
-            "",
-            "exit 3",
-            "footbridge exit 3",
-            "\u{1e}footbridge exit",
-            "\u{1e}footbridge exit x",
-        ] {
-            assert_eq!(Verdict::from_line(line.as_bytes()), None, "{line}");
-        }
+        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

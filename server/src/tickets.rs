@@ -1,19 +1,27 @@
 //! The right to open one session, once, soon, from one origin.
 //!
-//! Owns the sealing key and the list of tickets that may still be redeemed. What a ticket grants is sealed in it,
-//! not kept in a table; the list only makes sure that each is redeemed once.
+//! Owns the making of session ids and socket URLs, the key ring, and the list of tickets that may still be redeemed.
+//! What a ticket grants is sealed in it; only what is too long for a URL is kept here until the ticket's end.
 //! Never lets a secret be read from a URL: secret values travel encrypted.
+//!
+//! In reading order: [`seal`] (a ticket as it travels), [`keys`] (what it is sealed with), `watch` (those keys while
+//! the bridge runs), `ids` (session ids), `pending` (each ticket once), `exposed` (what a URL had better not show).
 
-use std::collections::HashMap;
+mod exposed;
+mod ids;
+pub mod keys;
+mod pending;
+pub mod seal;
+mod watch;
+
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::time::Duration;
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chacha20poly1305::AeadInOut;
-use chacha20poly1305::KeyInit;
-use chacha20poly1305::XChaCha20Poly1305;
-use chacha20poly1305::XNonce;
+use base64::engine::general_purpose::STANDARD;
 use chrono::DateTime;
 use chrono::TimeDelta;
 use chrono::Utc;
@@ -21,39 +29,51 @@ use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::params::SecretValues;
 use footbridge_shared::params::ServerParams;
-use serde::Deserialize;
-use serde::Serialize;
 use serde_json::Value;
-use sha2::Digest;
-use sha2::Sha256;
+use tokio::time::MissedTickBehavior;
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+use uuid::Uuid;
 
 use crate::bridge::Profile;
+use crate::config::Config;
 use crate::config::Limits;
 use crate::config::ParamsInUrl;
+use crate::config::ticket_keys::TicketKeyFile;
+use crate::config::ticket_keys::TicketKeys;
+use crate::meters;
 use crate::principal::Principal;
+use crate::tickets::keys::Ring;
+use crate::tickets::pending::Bounds;
+use crate::tickets::pending::Entry;
+use crate::tickets::pending::Full;
+use crate::tickets::pending::Issuer;
+use crate::tickets::pending::Lists;
+use crate::tickets::pending::NotOnce;
+use crate::tickets::pending::Pending;
+use crate::tickets::seal::Bound;
+use crate::tickets::seal::Contents;
+use crate::tickets::seal::Load;
+use crate::tickets::watch::Watched;
 
-/// First byte of every ticket: the version of its layout.
-const VERSION: u8 = 1;
-/// Which key sealed it; there is one until keys are configured.
-const KEY_ID: u8 = 0;
-const NONCE_BYTES: usize = 24;
+/// How often the file of keys is read and what has expired is freed.
+const TEND_EVERY: Duration = Duration::from_secs(1);
+/// The longest command or URL that the URL of kept params still names.
+const OUTLINE_BYTES: usize = 256;
 
 /// Issues tickets and redeems each once.
 #[derive(Debug)]
 pub struct Tickets {
-    key: Key,
-    /// The tickets that may still be redeemed, with the end of their life.
-    pending: Mutex<HashMap<String, DateTime<Utc>>>,
+    ring: RwLock<Arc<Ring>>,
+    key_file: Option<TicketKeyFile>,
+    pending: Pending,
     limits: Limits,
     mode: ParamsInUrl,
-}
-
-struct Key(XChaCha20Poly1305);
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("***")
-    }
+    deployment: String,
+    node: u16,
+    /// This process, among those that have the same keys.
+    issuer: u64,
 }
 
 /// What a ticket stands for.
@@ -71,217 +91,382 @@ pub struct Grant {
     pub revision: Option<String>,
 }
 
-/// A ticket as it goes into the socket's URL.
-#[derive(Clone, Debug)]
-pub struct Issued {
-    /// The query `server_params`.
-    pub server_params: String,
-    /// The query `ticket`; absent when `server_params` is the ticket.
-    pub ticket: Option<String>,
-    /// The end of its life.
-    pub expires: DateTime<Utc>,
+/// What a ticket opens, when that is too long for a URL.
+#[derive(Debug)]
+struct Kept {
+    params: ServerParams,
+    profile: Profile,
+    n_bytes: usize,
 }
 
-/// What is inside a ticket.
-#[derive(Serialize, Deserialize)]
-struct Contents {
-    /// Milliseconds since the epoch.
-    expires: i64,
-    unique: String,
-    principal: String,
-    origin: String,
-    capabilities: Box<serde_json::value::RawValue>,
-    client_info: Box<serde_json::value::RawValue>,
-    /// All params when they are sealed; otherwise only their secret values.
-    params: Value,
-    #[serde(default)]
-    revision: Option<String>,
+/// A session that may be opened.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The session.
+    pub session_id: String,
+    /// Path and query of its socket.
+    pub websocket_url: String,
+    /// The end of the ticket's life.
+    pub expires: DateTime<Utc>,
+    /// What the one who asked should know, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// A ticket as it came with a request to open a socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'a> {
+    /// The session id of the URL's path.
+    pub session_id: &'a str,
+    /// `server_params`, decoded; `None` when it is the ticket itself.
+    pub visible: Option<&'a str>,
+    /// The ticket.
+    pub ticket: &'a str,
+    /// The page's origin; empty for a caller that is not a page.
+    pub origin: &'a str,
+}
+
+impl Kept {
+    fn of(grant: &Grant, n_bytes_of_params: usize) -> Self {
+        let declared = [&grant.profile.capabilities, &grant.profile.client_info];
+        Self {
+            n_bytes: declared
+                .iter()
+                .fold(n_bytes_of_params, |n, json| n + json.get().len()),
+            params: grant.params.clone(),
+            profile: grant.profile.clone(),
+        }
+    }
 }
 
 impl Tickets {
-    /// Tickets under a new random key: they end with the process.
+    /// The tickets of a bridge. Without configured keys there is a new random one, and they end with the process.
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub fn new(limits: &Limits, mode: ParamsInUrl) -> Result<Self, getrandom::Error> {
-        let mut key = [0; 32];
-        getrandom::fill(&mut key)?;
+    pub fn new(config: &Config) -> Result<Self, getrandom::Error> {
+        let key_file = config.ticket_keys.clone();
+        let keys = match &key_file {
+            Some(file) => file.keys.clone(),
+            None => TicketKeys::random()?,
+        };
         Ok(Self {
-            key: Key(XChaCha20Poly1305::new(&key.into())),
-            pending: Mutex::default(),
-            limits: limits.clone(),
-            mode,
+            ring: RwLock::new(Arc::new(Ring::new(&keys))),
+            key_file,
+            pending: Pending::new(Mutex::new(Lists::default()), Bounds::of(&config.limits)),
+            limits: config.limits.clone(),
+            mode: config.params_in_url,
+            deployment: config.deployment.clone(),
+            node: config.node,
+            issuer: getrandom::u64()?,
         })
     }
 
-    /// Seals a grant for one session id.
+    /// Frees what has expired and reads the file of keys again, until told to stop.
+    pub async fn tend(&self, stop: &CancellationToken) {
+        let mut watched = self.key_file.as_ref().map(Watched::new);
+        let mut ticks = interval(TEND_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.pending.sweep(Utc::now().timestamp_millis());
+            if let Some(watched) = &mut watched
+                && let Some(Some(keys)) = stop.run_until_cancelled(watched.read()).await
+            {
+                self.take_keys(&keys);
+            }
+        }
+    }
+
+    fn take_keys(&self, keys: &TicketKeys) {
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Ring::new(keys));
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes a session id and the URL that opens it; `under` is the path of all sockets.
     ///
     /// # Errors
-    /// Params over the size limit, too many tickets pending, or no randomness.
-    pub fn issue(
-        &self,
-        session_id: &str,
-        grant: &Grant,
-        now: DateTime<Utc>,
-    ) -> Result<Issued, Fault> {
-        let visible = grant.params.to_json(SecretValues::Blanked).to_string();
-        let whole = grant.params.to_json(SecretValues::Exposed);
-        let n_bytes = whole.to_string().len();
-        if n_bytes > self.limits.params_bytes {
-            let limit = self.limits.params_bytes;
-            return Err(Fault::new(
-                FaultCode::TooLarge,
-                format!("server_params has {n_bytes} bytes; {limit} are allowed."),
-            )
-            .field("server_params")
-            .hint("Put the server into the catalogue, or raise limits.params_bytes."));
-        }
+    /// Params over the size limits, too many tickets pending, or no randomness.
+    pub fn issue(&self, under: &str, grant: &Grant, now: DateTime<Utc>) -> Result<Issued, Fault> {
+        let ring = self.ring();
+        let session_id = ids::new(&ring, &self.deployment, self.node).ok_or_else(no_randomness)?;
         let life = TimeDelta::from_std(self.limits.ticket_life).unwrap_or(TimeDelta::MAX);
         let expires = now + life;
-        let unique = self.reserve(expires, now)?;
-        let params = match self.mode {
-            ParamsInUrl::Sealed => whole,
-            ParamsInUrl::Signed => exposed_secrets(&grant.params),
+        let unique = random_unique()?;
+        let url = |load| {
+            let contents = Contents {
+                expires: expires.timestamp_millis(),
+                unique: unique.as_u128(),
+                issuer: self.issuer,
+                principal: grant.principal.as_str().to_owned(),
+                origin: grant.origin.clone(),
+                load,
+                revision: grant.revision.clone(),
+            };
+            let query = self.query(&ring, &session_id, contents, &grant.params)?;
+            Ok::<_, Fault>(format!("{under}/{session_id}?{query}"))
         };
-        let contents = Contents {
-            expires: expires.timestamp_millis(),
-            unique,
-            principal: grant.principal.as_str().to_owned(),
-            origin: grant.origin.clone(),
-            capabilities: grant.profile.capabilities.clone(),
-            client_info: grant.profile.client_info.clone(),
-            params,
-            revision: grant.revision.clone(),
+        let n_bytes = grant
+            .params
+            .to_json(SecretValues::Exposed)
+            .to_string()
+            .len();
+        let load = match self.mode {
+            ParamsInUrl::Signed => Load::secrets(grant),
+            ParamsInUrl::Sealed => Load::whole(grant),
         };
-        match self.mode {
-            ParamsInUrl::Sealed => {
-                let server_params = self.seal(&contents, session_id, "")?;
-                Ok(Issued {
-                    server_params,
-                    ticket: None,
-                    expires,
-                })
+        let with_all = (n_bytes <= self.limits.params_bytes).then(|| url(load));
+        let (websocket_url, kept) = match with_all.transpose()? {
+            Some(url) if url.len() <= self.limits.socket_url_bytes => (url, None),
+            too_long => {
+                let kept = Kept::of(grant, n_bytes);
+                if kept.n_bytes > self.limits.kept_params_bytes {
+                    return Err(match too_long {
+                        Some(url) => self.url_too_long(url.len()),
+                        None => self.params_too_long(n_bytes),
+                    });
+                }
+                (url(Load::Kept)?, Some(Arc::new(kept)))
             }
-            ParamsInUrl::Signed => {
-                let ticket = self.seal(&contents, session_id, &visible)?;
-                let server_params = base64::engine::general_purpose::STANDARD.encode(&visible);
-                Ok(Issued {
-                    server_params,
-                    ticket: Some(ticket),
-                    expires,
-                })
+        };
+        if websocket_url.len() > self.limits.socket_url_bytes {
+            return Err(self.url_too_long(websocket_url.len()));
+        }
+        let warnings = self.warnings(&session_id, &grant.params, kept.is_some());
+        let entry = Entry {
+            principal: grant.principal.clone(),
+            kept,
+        };
+        let (end, now) = (expires.timestamp_millis(), now.timestamp_millis());
+        self.pending.add(unique, end, entry, now).map_err(no_room)?;
+        Ok(Issued {
+            warnings,
+            session_id,
+            websocket_url,
+            expires,
+        })
+    }
+
+    /// `server_params` and, when it is not the ticket itself, `ticket`.
+    fn query(
+        &self,
+        ring: &Ring,
+        session_id: &str,
+        contents: Contents,
+        params: &ServerParams,
+    ) -> Result<String, Fault> {
+        let visible = match (self.mode, &contents.load) {
+            (ParamsInUrl::Sealed, _) => None,
+            (ParamsInUrl::Signed, Load::Kept) => Some(outline(params).to_string()),
+            (ParamsInUrl::Signed, Load::Secrets(..) | Load::Params(..)) => {
+                Some(params.to_json(SecretValues::Blanked).to_string())
             }
-        }
+        };
+        let bound = Bound {
+            deployment: &self.deployment,
+            session_id,
+            visible: visible.as_deref(),
+        };
+        let ticket = seal::seal(ring, &contents, bound).ok_or_else(no_randomness)?;
+        Ok(match visible {
+            None => format!("server_params={ticket}"),
+            Some(visible) => {
+                let shown = percent_encode(&STANDARD.encode(visible));
+                format!("server_params={shown}&ticket={ticket}")
+            }
+        })
     }
 
-    fn reserve(&self, expires: DateTime<Utc>, now: DateTime<Utc>) -> Result<String, Fault> {
-        let unique = uuid::Uuid::new_v4().simple().to_string();
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        if pending.len() >= self.limits.pending_tickets {
-            pending.retain(|_, expires| *expires > now);
+    fn warnings(&self, session_id: &str, params: &ServerParams, is_kept: bool) -> Vec<String> {
+        if self.mode == ParamsInUrl::Sealed || is_kept {
+            return Vec::new();
         }
-        if pending.len() >= self.limits.pending_tickets {
-            return Err(Fault::new(
-                FaultCode::TooManyRequests,
-                "Too many sessions wait to be opened.",
+        let fields = exposed::fields(params);
+        let warning = |field: String| {
+            warn!(
+                session = session_id,
+                field, "a socket's URL shows what looks like a secret"
+            );
+            format!(
+                "server_params.{field} looks as if it held a secret, and whoever sees websocket_url can read it: put \
+                 it into env or headers, or start the bridge with --params-in-url sealed."
             )
-            .hint("Open the sockets of the sessions asked for, or try again in a minute."));
-        }
-        pending.insert(unique.clone(), expires);
-        Ok(unique)
+        };
+        fields.into_iter().map(warning).collect()
     }
 
-    fn seal(&self, contents: &Contents, session_id: &str, visible: &str) -> Result<String, Fault> {
-        let internal = |_| Fault::new(FaultCode::Internal, "The bridge could not make a ticket.");
-        let mut nonce = [0; NONCE_BYTES];
-        getrandom::fill(&mut nonce).map_err(|_| {
-            Fault::new(FaultCode::Internal, "The system has no randomness to give.")
-        })?;
-        let mut sealed = serde_json::to_vec(contents)
-            .map_err(|_| Fault::new(FaultCode::Internal, "The bridge could not write a ticket."))?;
-        self.key
-            .0
-            .encrypt_in_place(
-                &XNonce::from(nonce),
-                &bound_to(session_id, visible),
-                &mut sealed,
-            )
-            .map_err(internal)?;
-        let mut ticket = vec![VERSION, KEY_ID];
-        ticket.extend_from_slice(&nonce);
-        ticket.append(&mut sealed);
-        Ok(URL_SAFE_NO_PAD.encode(ticket))
-    }
-
-    /// Redeems the ticket of a socket's URL, once. `visible` is the decoded `server_params` (JSON), empty when
-    /// `server_params` is the ticket itself.
+    /// Redeems the ticket of a socket's URL, once. `judge` says whether what it grants is still permitted; a ticket
+    /// that is refused for any reason is not used up.
     ///
     /// # Errors
-    /// [`FaultCode::TicketInvalid`], without saying more than the caller may know.
-    pub fn redeem(
+    /// [`FaultCode::TicketInvalid`], without saying more than the caller may know; what `judge` says.
+    pub fn redeem<T>(
         &self,
-        session_id: &str,
-        visible: &str,
-        ticket: &str,
-        origin: &str,
+        presented: &Presented<'_>,
         now: DateTime<Utc>,
-    ) -> Result<Grant, Fault> {
+        judge: impl FnOnce(&Grant) -> Result<T, Fault>,
+    ) -> Result<(Grant, T), Fault> {
         let contents = self
-            .open(session_id, visible, ticket)
+            .open(presented)
             .ok_or_else(|| invalid("The ticket is not valid for this URL."))?;
-        if contents.expires < now.timestamp_millis() {
+        let now = now.timestamp_millis();
+        if contents.expires < now {
             return Err(invalid("The ticket has expired."));
         }
-        if contents.origin != origin {
+        if contents.origin != presented.origin {
             return Err(invalid("The ticket was issued to another origin."));
         }
-        let params = grant_params(&contents, visible)?;
-        self.use_up(&contents.unique, now)?;
+        let (unique, expires) = (contents.unique(), contents.expires);
+        let issuer = if contents.issuer == self.issuer {
+            Issuer::Here
+        } else {
+            Issuer::Elsewhere
+        };
+        let grant = self.grant(contents, issuer, presented.visible)?;
+        let judgement = judge(&grant)?;
+        self.pending
+            .consume(unique, issuer, expires, now)
+            .map_err(|refusal| match refusal {
+                NotOnce::Used => used(),
+                NotOnce::Full => {
+                    meters::reached("used_tickets");
+                    Fault::new(
+                        FaultCode::TooManyRequests,
+                        "Too many sessions are being opened.",
+                    )
+                    .hint("Try again in a minute.")
+                }
+            })?;
+        Ok((grant, judgement))
+    }
+
+    /// What a ticket holds; `None` when no bridge with one of our keys issued it for this URL.
+    fn open(&self, presented: &Presented<'_>) -> Option<Contents> {
+        let ring = self.ring();
+        // A forged id is dropped before anything is decrypted for it.
+        if !ids::is_genuine(&ring, &self.deployment, presented.session_id) {
+            return None;
+        }
+        let bound = Bound {
+            deployment: &self.deployment,
+            session_id: presented.session_id,
+            visible: presented.visible,
+        };
+        seal::open(&ring, presented.ticket, bound)
+    }
+
+    fn grant(
+        &self,
+        contents: Contents,
+        issuer: Issuer,
+        visible: Option<&str>,
+    ) -> Result<Grant, Fault> {
+        let revision = contents.revision.clone();
+        let (params, profile) = match (&contents.load, issuer) {
+            (Load::Kept, Issuer::Elsewhere) => {
+                return Err(invalid(
+                    "What this ticket opens was too long for a URL, and the bridge that issued it no longer runs or \
+                     is another.",
+                ));
+            }
+            (Load::Kept, Issuer::Here) => {
+                let kept = self.pending.kept(contents.unique()).ok_or_else(used)?;
+                (kept.params.clone(), kept.profile.clone())
+            }
+            (Load::Secrets(..) | Load::Params(..), Issuer::Here | Issuer::Elsewhere) => {
+                contents.load.unload(visible).ok_or_else(|| {
+                    Fault::new(FaultCode::Internal, "The ticket's params cannot be read.")
+                })?
+            }
+        };
         Ok(Grant {
             principal: Principal::from_name(&contents.principal),
             origin: contents.origin,
             params,
-            profile: Profile {
-                capabilities: contents.capabilities,
-                client_info: contents.client_info,
-            },
-            revision: contents.revision,
+            profile,
+            revision,
         })
-    }
-
-    fn open(&self, session_id: &str, visible: &str, ticket: &str) -> Option<Contents> {
-        let bytes = URL_SAFE_NO_PAD.decode(ticket.trim_end_matches('=')).ok()?;
-        let (head, sealed) = bytes.split_at_checked(2 + NONCE_BYTES)?;
-        let (version, nonce) = head.split_at(2);
-        if version != [VERSION, KEY_ID] {
-            return None;
-        }
-        let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
-        let mut opened = sealed.to_vec();
-        self.key
-            .0
-            .decrypt_in_place(
-                &XNonce::from(nonce),
-                &bound_to(session_id, visible),
-                &mut opened,
-            )
-            .ok()?;
-        serde_json::from_slice(&opened).ok()
-    }
-
-    /// A ticket that is no longer listed has been used, or its time is long over.
-    fn use_up(&self, unique: &str, now: DateTime<Utc>) -> Result<(), Fault> {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        match pending.remove(unique) {
-            Some(expires) if expires >= now => Ok(()),
-            Some(_) | None => Err(invalid("The ticket has been used.")),
-        }
     }
 
     /// How the params of a URL without a separate ticket are to be read.
     pub fn mode(&self) -> ParamsInUrl {
         self.mode
     }
+
+    fn params_too_long(&self, n_bytes: usize) -> Fault {
+        meters::reached("params_bytes");
+        let limit = self.limits.params_bytes;
+        Fault::new(
+            FaultCode::TooLarge,
+            format!("server_params has {n_bytes} bytes; {limit} are allowed."),
+        )
+        .field("server_params")
+        .hint("Put the server into the catalogue, or raise limits.params_bytes or limits.kept_params_bytes.")
+    }
+
+    fn url_too_long(&self, n_bytes: usize) -> Fault {
+        meters::reached("socket_url_bytes");
+        let limit = self.limits.socket_url_bytes;
+        Fault::new(
+            FaultCode::TooLarge,
+            format!("The socket's URL would have {n_bytes} bytes; {limit} are allowed."),
+        )
+        .field("server_params")
+        .hint("Put the server into the catalogue, or raise limits.socket_url_bytes or limits.kept_params_bytes.")
+    }
+}
+
+/// What the URL says of params that it does not hold: enough to recognize them, and nothing that could be secret
+/// but what would be visible anyway.
+fn outline(params: &ServerParams) -> Value {
+    let (kind, name, text) = match params {
+        ServerParams::Named(named) => ("named", "server", &named.server),
+        ServerParams::Stdio(stdio) => ("StdioServerParams", "command", &stdio.command),
+        ServerParams::Sse(sse) => ("SseServerParams", "url", &sse.url),
+        ServerParams::Http(http) => ("StreamableHttpServerParams", "url", &http.url),
+    };
+    let mut outline = serde_json::json!({ "type": kind, "kept": true });
+    if text.len() <= OUTLINE_BYTES {
+        outline[name] = text.as_str().into();
+    }
+    outline
+}
+
+/// Base64 as it may stand in a query (RFC 3986, 3.4).
+fn percent_encode(base64: &str) -> String {
+    base64
+        .replace('+', "%2B")
+        .replace('/', "%2F")
+        .replace('=', "%3D")
+}
+
+fn random_unique() -> Result<Uuid, Fault> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| no_randomness())?;
+    Ok(Uuid::from_bytes(bytes))
+}
+
+fn no_randomness() -> Fault {
+    Fault::new(FaultCode::Internal, "The system has no randomness to give.")
+}
+
+fn no_room(full: Full) -> Fault {
+    let (limit, message) = match full {
+        Full::InAll => ("pending_tickets", "Too many sessions wait to be opened."),
+        Full::OfPrincipal => (
+            "pending_tickets_per_principal",
+            "Too many of your sessions wait to be opened.",
+        ),
+        Full::KeptBytes => (
+            "kept_params_bytes",
+            "Too many sessions with long params wait to be opened.",
+        ),
+    };
+    meters::reached(limit);
+    Fault::new(FaultCode::TooManyRequests, message).hint(format!(
+        "Open the sockets of the sessions asked for, try again in a minute, or raise limits.{limit}."
+    ))
 }
 
 fn invalid(message: &str) -> Fault {
@@ -289,41 +474,8 @@ fn invalid(message: &str) -> Fault {
         .hint("Ask for a new one with POST connect; each opens one session, once, soon.")
 }
 
-fn exposed_secrets(params: &ServerParams) -> Value {
-    params
-        .secrets()
-        .iter()
-        .map(|(name, secret)| (name.clone(), Value::from(secret.expose())))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
-}
-
-fn grant_params(contents: &Contents, visible: &str) -> Result<ServerParams, Fault> {
-    let unreadable = || Fault::new(FaultCode::Internal, "The ticket's params cannot be read.");
-    if visible.is_empty() {
-        return ServerParams::from_json(&contents.params, "server_params")
-            .map_err(|_| unreadable());
-    }
-    let shown = serde_json::from_str(visible).map_err(|_| unreadable())?;
-    let params = ServerParams::from_json(&shown, "server_params").map_err(|_| unreadable())?;
-    let secrets = contents.params.as_object().ok_or_else(unreadable)?;
-    let secret = |(name, value): (&String, &Value)| {
-        (
-            name.clone(),
-            footbridge_shared::params::Secret::new(value.as_str().unwrap_or_default()),
-        )
-    };
-    Ok(params.with_secrets(secrets.iter().map(secret).collect()))
-}
-
-/// What a ticket is bound to beside its contents; each part with its length, so that no two can be confused.
-fn bound_to(session_id: &str, visible: &str) -> Vec<u8> {
-    let digest = Sha256::digest(visible.as_bytes());
-    let mut bound = b"footbridge/ticket/v1".to_vec();
-    bound.extend_from_slice(&(session_id.len() as u64).to_be_bytes());
-    bound.extend_from_slice(session_id.as_bytes());
-    bound.extend_from_slice(&digest);
-    bound
+fn used() -> Fault {
+    invalid("The ticket has been used.")
 }
 
 #[cfg(test)]

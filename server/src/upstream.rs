@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Limits;
 use crate::policy::Approved;
 
+#[cfg(unix)]
+mod children;
 mod client;
 #[cfg(unix)]
 mod command;
@@ -23,13 +25,16 @@ mod command;
 mod environment;
 mod events;
 mod failure;
+#[cfg(all(unix, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod http;
+#[cfg(unix)]
+mod launch;
 #[cfg(unix)]
 mod lines;
 mod messages;
 #[cfg(test)]
 mod played;
-#[cfg(unix)]
 mod redact;
 mod remote;
 #[cfg(unix)]
@@ -94,7 +99,12 @@ pub async fn connect(
     match approved.params() {
         #[cfg(unix)]
         ServerParams::Stdio(params) => {
-            stdio::connect(params, approved.secrets(), program, limits).await
+            let request = launch::Request {
+                params,
+                sandbox: approved.sandbox(),
+                program,
+            };
+            stdio::connect(request, approved.secrets(), limits).await
         }
         #[cfg(not(unix))]
         ServerParams::Stdio(_) => Err(Fault::new(

@@ -189,6 +189,13 @@ fn what_is_wrong_is_one_sentence_and_exit_code_2() {
         ),
         (vec!["--upstream-ca", &unknown], "no certificate"),
         (vec!["--servers", &remote], "\"far\": headers.Host"),
+        (vec!["--sandbox", "jail"], "--sandbox"),
+        (
+            vec!["--sandbox-write", "/does/not/exist"],
+            "--sandbox-write",
+        ),
+        (vec!["--root", "/does/not/exist"], "--root"),
+        (vec!["--root", &unknown], "not a directory"),
         (vec!["--nonsense"], "--nonsense"),
     ] {
         let mut all = vec!["serve"];
@@ -200,6 +207,37 @@ fn what_is_wrong_is_one_sentence_and_exit_code_2() {
         assert!(output.stdout.is_empty(), "{args:?}");
     }
     let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_sandbox_that_the_machine_cannot_give_is_refused_and_never_replaced_by_a_weaker_one() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = std::env::temp_dir().join(format!("footbridge-bwrap-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let serve = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_footbridge"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--sandbox", "bwrap"]);
+        let output = command.env("PATH", &folder).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(output.stdout.is_empty(), "it listens");
+        said
+    };
+    let said = serve();
+    assert!(said.contains("--sandbox bwrap"), "{said}");
+    assert!(said.contains("install bubblewrap"), "{said}");
+    // As on a kernel that lets nobody make namespaces.
+    let program = folder.join("bwrap");
+    std::fs::write(&program, "#!/bin/sh\necho 'No permissions' >&2\nexit 1\n").expect("a file");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let said = serve();
+    assert!(
+        said.contains("cannot make namespaces here (No permissions)"),
+        "{said}"
+    );
+    std::fs::remove_dir_all(&folder).expect("the folder is there");
 }
 
 #[test]

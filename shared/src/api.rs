@@ -38,6 +38,9 @@ pub struct ConnectResponse {
     /// Until when `websocket_url` opens the session.
     #[serde(serialize_with = "rfc3339")]
     pub expires_at: DateTime<Utc>,
+    /// What the one who asked should know, one sentence each; absent when there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// How an MCP server is reached.

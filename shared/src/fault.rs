@@ -129,6 +129,10 @@ fault_codes! {
     TooManySessions = "too_many_sessions", Bridge, 503, 4429, -31503;
     /// The bridge is shutting down.
     ShuttingDown = "shutting_down", Bridge, 503, 1012, -31504;
+    /// The bridge cannot start another process: it has as many as it may, or the system gives it no more.
+    TooManyChildren = "too_many_children", Bridge, 503, 4429, -31505;
+    /// The bridge has to keep an audit log and cannot write it.
+    AuditUnavailable = "audit_unavailable", Bridge, 503, 4500, -31510;
     /// The MCP server could not be started or reached.
     UpstreamFailed = "upstream_failed", Upstream, 502, 4502, -31521;
     /// The MCP server did not become ready in time.

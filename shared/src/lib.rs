@@ -9,3 +9,4 @@ pub mod control;
 pub mod fault;
 pub mod params;
 pub mod rpc;
+pub mod secret;

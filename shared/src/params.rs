@@ -4,32 +4,12 @@
 //! Never prints a secret: values of `env` and `headers` are [`Secret`].
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde_json::Map;
 use serde_json::Value;
 
-/// A text that must not be seen: prints as `***`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the one place that hands it on.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("***")
-    }
-}
+pub use crate::secret::Secret;
+pub use crate::secret::wipe;
 
 /// Named secret values: environment variables or HTTP headers.
 pub type Secrets = BTreeMap<String, Secret>;
@@ -316,7 +296,7 @@ impl<'a> Fields<'a> {
             let text = value
                 .as_str()
                 .ok_or_else(|| self.wrong(&name, "must be a string"))?;
-            Ok((key.clone(), Secret(self.without_nul(&name, text)?)))
+            Ok((key.clone(), Secret::new(self.without_nul(&name, text)?)))
         };
         members.iter().map(secret).collect()
     }

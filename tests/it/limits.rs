@@ -102,7 +102,7 @@ async fn a_frame_over_the_limit_closes_with_1009() {
 
 #[tokio::test]
 async fn params_over_the_limit_are_refused_by_name() {
-    let bridge = Bridge::configured("[limits]\nparams_bytes = 512").await;
+    let bridge = Bridge::configured("[limits]\nparams_bytes = 512\nkept_params_bytes = 0").await;
     let params = json!({ "type": "StdioServerParams", "command": "x", "args": ["y".repeat(600)] });
     let (status, answer) = bridge
         .post_connect(&json!({ "server_params": params }))

@@ -1,5 +1,7 @@
 //! The end-to-end tests: the real bridge, real MCP servers, real clients. A sentence on what belongs where.
 
+/// The audit log: what is in it, and what becomes of it on a full disk and when it is rotated.
+mod audit;
 /// The servers that an operator offers: inputs, references, limits, and a file that changes.
 mod catalogue;
 /// What `POST connect` takes and gives, and what its ticket is good for.
@@ -10,14 +12,22 @@ mod demo;
 mod docs;
 /// Remote MCP servers that cannot be used.
 mod failures;
+/// MCP servers over stdio that mean harm.
+mod hostile;
+/// MCP servers over HTTP that mean harm.
+mod hostile_remote;
 /// What happens at a limit.
 mod limits;
 /// Nasty payloads over every transport.
 mod lossless;
+/// MCP servers as processes: how they are shut in and counted, and what becomes of those that are killed or stopped.
+mod processes;
 /// Programs of other people and other languages against the bridge: SDK clients, the quickstart, the README.
 mod programs;
 /// Messages through the bridge, to the byte.
 mod relay;
+/// Secrets, through everything that can happen to a session: seen nowhere.
+mod secrets;
 /// What an attacker gets: nothing.
 mod security;
 /// Real MCP servers of npm and PyPI, used for real.
@@ -30,6 +40,8 @@ mod status;
 mod stdio;
 /// AutoGen Studio's envelope, as it was recorded, and bare JSON-RPC beside it.
 mod studio;
+/// What tickets are good for where there are several bridges, keys that change, and params that are long.
+mod tickets;
 /// The rules that a machine can check.
 mod tidy;
 /// Every transport, revision and SDK, with real servers.

@@ -6,6 +6,7 @@
 mod bridge;
 mod echo;
 pub mod fixtures;
+mod hostile;
 mod page;
 mod processes;
 mod remote;
@@ -20,12 +21,26 @@ pub use bridge::TOKEN;
 pub use bridge::binary;
 pub use echo::Echo;
 pub use echo::Speech;
+pub use hostile::Hostile;
+pub use hostile::Trick;
+pub use hostile::When;
 pub use page::Page;
 pub use page::Refused;
+pub use processes::Holding;
 pub use processes::alive;
 pub use processes::descendants;
+pub use processes::holding;
 pub use remote::Remote;
 pub use scratch::Scratch;
+
+/// How often a test repeats what it does: `usual` times, or `thorough` times when `FOOTBRIDGE_THOROUGH` is set.
+pub fn times(usual: usize, thorough: usize) -> usize {
+    if std::env::var_os("FOOTBRIDGE_THOROUGH").is_some() {
+        thorough
+    } else {
+        usual
+    }
+}
 
 /// How long anything may take before a test gives up on it.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -148,6 +163,12 @@ pub mod servers {
     /// The server that answers as told: `tests/wire/fake_mcp.rs`.
     pub fn fake() -> Value {
         json!({ "type": "StdioServerParams", "command": fake_program() })
+    }
+
+    /// The server that means harm: `tests/servers/hostile.py`.
+    pub fn hostile() -> Value {
+        let script = root().join("tests/servers/hostile.py");
+        json!({ "type": "StdioServerParams", "command": "python3", "args": [script] })
     }
 
     /// A shell script as a server.

@@ -148,6 +148,14 @@ pub(crate) fn chromium() -> Result<(), String> {
     debian(&["chromium"])
 }
 
+/// What makes the namespaces of the sandbox.
+pub(crate) fn bubblewrap() -> Result<(), String> {
+    if !cfg!(target_os = "linux") || first_line(program("bwrap", &["--version"], "")).is_some() {
+        return Ok(());
+    }
+    debian(&["bubblewrap"])
+}
+
 /// Debian packages, where that can be done without asking.
 fn debian(packages: &[&str]) -> Result<(), String> {
     let names = packages.join(" ");

@@ -87,6 +87,7 @@ fn install() -> Result<(), String> {
         setup::npm(folder)?;
     }
     setup::python()?;
+    setup::bubblewrap()?;
     setup::chromium()
 }
 

@@ -13,6 +13,7 @@ use footbridge_shared::rpc::Response;
 use tokio::time::Instant;
 
 use crate::config::Limits;
+use crate::meters;
 
 /// Requests of the browser that the MCP server has not answered.
 ///
@@ -242,14 +243,36 @@ impl Calls {
 pub(super) struct Asked {
     open: HashMap<Id, Option<Instant>>,
     timeout: Option<Duration>,
+    capacity: usize,
 }
 
 impl Asked {
-    pub(super) fn new(timeout: Option<Duration>) -> Self {
+    pub(super) fn new(timeout: Option<Duration>, limits: &Limits) -> Self {
         Self {
             open: HashMap::new(),
             timeout,
+            capacity: limits.asks_in_flight,
         }
+    }
+
+    /// Whether the browser may be asked so many times more; the fault to tell the server otherwise.
+    pub(super) fn room_for(&self, n: usize) -> Result<(), Fault> {
+        if self.open.len().saturating_add(n) <= self.capacity {
+            return Ok(());
+        }
+        meters::reached("asks_in_flight");
+        Err(Fault::new(
+            FaultCode::TooManyInFlight,
+            format!(
+                "The browser already has {} requests of this server to answer.",
+                self.capacity
+            ),
+        )
+        .hint("Wait for some of the answers."))
+    }
+
+    pub(super) fn is_open(&self, id: &Id) -> bool {
+        self.open.contains_key(id)
     }
 
     pub(super) fn open(&mut self, id: Id, now: Instant) {

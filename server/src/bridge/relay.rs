@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
+use footbridge_shared::fault::Session;
 use footbridge_shared::rpc;
 use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Message;
@@ -182,6 +183,14 @@ pub(super) fn answered(response: Response, desk: &mut Desk<'_>) {
 
 /// Hands a request of the server to the browser.
 pub(super) fn ask_browser(request: Request, desk: &mut Desk<'_>) {
+    // The browser could not tell which of the two its answer is for; the server gets that one answer for both.
+    if desk.asked.is_open(request.id()) {
+        return;
+    }
+    if let Err(fault) = desk.asked.room_for(1) {
+        let error = fault.to_rpc_error(Session::GoesOn);
+        return desk.send_upstream(Response::error(request.id().clone(), &error));
+    }
     desk.asked.open(request.id().clone(), desk.now);
     desk.send_browser(request);
 }

@@ -306,6 +306,49 @@ fn what_comes_before_the_server_is_ready_waits_in_order() {
 }
 
 #[test]
+fn a_server_that_asks_without_end_is_refused_at_the_bound_and_asks_again_after_an_answer() {
+    let limits = Limits {
+        asks_in_flight: 2,
+        ..Limits::default()
+    };
+    check_with(
+        None,
+        &limits,
+        r#"
+        connected
+        upstream {"jsonrpc":"2.0","id":"a","method":"roots/list"}
+        upstream {"jsonrpc":"2.0","id":"b","method":"roots/list"}
+        upstream {"jsonrpc":"2.0","id":"c","method":"roots/list"}
+        browser {"jsonrpc":"2.0","id":"a","result":{}}
+        upstream {"jsonrpc":"2.0","id":"d","method":"roots/list"}
+        "#,
+        r#"
+        browser {"jsonrpc":"2.0","id":"a","method":"roots/list"}
+        browser {"jsonrpc":"2.0","id":"b","method":"roots/list"}
+        upstream {"jsonrpc":"2.0","id":"c","error":{"code":-31433,"data":{"code":"too_many_in_flight","hint":"Wait for some of the answers.","side":"browser","source":"bridge"},"message":"The browser already has 2 requests of this server to answer."}}
+        upstream {"jsonrpc":"2.0","id":"a","result":{}}
+        browser {"jsonrpc":"2.0","id":"d","method":"roots/list"}
+        "#,
+    );
+}
+
+#[test]
+fn a_server_that_uses_an_id_twice_at_once_is_asked_for_once() {
+    relaying(
+        r#"
+        upstream {"jsonrpc":"2.0","id":1,"method":"roots/list"}
+        upstream {"jsonrpc":"2.0","id":1,"method":"sampling/createMessage"}
+        browser {"jsonrpc":"2.0","id":1,"result":{}}
+        browser {"jsonrpc":"2.0","id":1,"result":{"again":true}}
+        "#,
+        r#"
+        browser {"jsonrpc":"2.0","id":1,"method":"roots/list"}
+        upstream {"jsonrpc":"2.0","id":1,"result":{}}
+        "#,
+    );
+}
+
+#[test]
 fn a_browser_that_initializes_all_the_same_gets_the_servers_own_result() {
     managed(
         &format!(

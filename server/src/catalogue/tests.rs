@@ -300,7 +300,7 @@ fn what_is_wrong_with_references_inputs_and_the_rest_is_named_by_its_path() {
         ),
         (
             r#""sandbox": "strict""#,
-            "sandbox must be \"none\", \"basic\", \"cgroup\", \"bwrap\" or \"landlock\".",
+            "sandbox must be \"none\", \"basic\", \"cgroup\" or \"bwrap\".",
         ),
         (
             r#""sandbox_options": []"#,

@@ -15,6 +15,14 @@ impl ConfigError {
         Self(sentence.into())
     }
 
+    /// A file that a setting names cannot be written.
+    pub fn unwritable(setting: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self(format!(
+            "{setting}: cannot write {}: {error}.",
+            path.display()
+        ))
+    }
+
     /// A file that a setting names cannot be read.
     pub fn unreadable(setting: &str, path: &Path, error: &std::io::Error) -> Self {
         Self(format!(

@@ -3,6 +3,7 @@
 //! Owns the reading of that file and the sentences that say which key is wrong. Never repeats a value: it may be a
 //! secret.
 
+use std::any::TypeId;
 use std::path::Path;
 
 use clap::ArgAction;
@@ -85,6 +86,8 @@ fn expected(flag: &clap::Arg) -> String {
         .is_some_and(|number| number.min_values() == 0)
     {
         "true or false".to_owned()
+    } else if flag.get_value_parser().type_id() == TypeId::of::<u16>() {
+        "a whole number from 0 to 65535".to_owned()
     } else if words.is_empty() {
         "a string".to_owned()
     } else {

@@ -108,11 +108,15 @@ limits! {
     body_timeout: Seconds, 0.1..=300.0;
     ticket_life: Seconds, 1.0..=HOUR;
     pending_tickets: Count, 1.0..=1_000_000.0;
+    pending_tickets_per_principal: Count, 1.0..=1_000_000.0;
+    used_tickets: Count, 1.0..=10_000_000.0;
     params_bytes: Bytes, 256.0..=MIB;
     socket_url_bytes: Bytes, 512.0..=MIB;
+    kept_params_bytes: Bytes, 0.0..=(1024.0 * MIB);
     sessions: Count, 1.0..=100_000.0;
     frame_bytes: Bytes, KIB..=(256.0 * MIB);
     calls_in_flight: Count, 1.0..=100_000.0;
+    asks_in_flight: Count, 1.0..=100_000.0;
     backlog_messages: Count, 1.0..=1_000_000.0;
     backlog_bytes: Bytes, KIB..=(1024.0 * MIB);
     stall_timeout: Seconds, 0.1..=HOUR;
@@ -130,9 +134,18 @@ limits! {
     idle_timeout: Seconds, 0.1..=(30.0 * DAY);
     session_life: Seconds, 0.1..=(30.0 * DAY);
     stderr_bytes: Bytes, KIB..=(16.0 * MIB);
+    children: Count, 1.0..=100_000.0;
+    child_open_files: Count, 64.0..=1_000_000.0;
+    child_file_bytes: Bytes, MIB..=(1024.0 * 1024.0 * MIB);
+    child_user_processes: Count, 64.0..=4_000_000.0;
+    child_processes: Count, 4.0..=1_000_000.0;
+    child_memory_bytes: Bytes, (16.0 * MIB)..=(1024.0 * 1024.0 * MIB);
+    child_cpu_percent: Count, 1.0..=100_000.0;
     stop_stdin_wait: Seconds, 0.0..=300.0;
     stop_term_wait: Seconds, 0.0..=300.0;
     drain_timeout: Seconds, 0.0..=HOUR;
+    audit_queue: Count, 1.0..=1_000_000.0;
+    audit_refusals: Count, 1.0..=100_000.0;
 }
 
 /// The limits that a server of the catalogue may have for itself; those of its sessions, not of the bridge.

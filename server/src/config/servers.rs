@@ -9,6 +9,7 @@ use std::fs::Metadata;
 use std::io::Read as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use footbridge_shared::params::Secrets;
@@ -17,11 +18,16 @@ use url::Url;
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::CatalogueEntry;
+use crate::catalogue::Place;
 use crate::catalogue::Surroundings;
 use crate::config::Limits;
 use crate::config::error::ConfigError;
+use crate::config::sandbox::Sandbox;
+use crate::config::sandbox::Sandboxes;
 use crate::egress::check_form;
 use crate::egress::headers;
+use crate::sandbox::SandboxOptions;
+use crate::variables::is_of_code;
 
 /// Bytes a file may have that a reference names: a key or a token, not a document.
 const REFERENCE_BYTES: u64 = 64 * 1024;
@@ -32,6 +38,9 @@ pub struct ServersFile {
     path: PathBuf,
     program: PathBuf,
     limits: Limits,
+    sandbox: Arc<Sandbox>,
+    /// Of the servers that were last read.
+    sandboxes: Sandboxes,
     variable: fn(&str) -> Option<String>,
     /// As they were when they were last read.
     loaded: Vec<(PathBuf, Print)>,
@@ -76,20 +85,22 @@ fn inode(metadata: &Metadata) -> [i64; 4] {
 }
 
 impl ServersFile {
-    /// Reads the file for the first time. `limits` are the bridge's, `variable` its environment.
+    /// Reads the file for the first time. `limits` and `sandbox` are the bridge's, `variable` its environment.
     ///
     /// # Errors
     /// A sentence that names the file and the path inside it.
     pub(super) fn open(
         path: &Path,
         program: &Path,
-        limits: &Limits,
+        (limits, sandbox): (&Limits, &Arc<Sandbox>),
         variable: fn(&str) -> Option<String>,
     ) -> Result<(Self, Catalogue), ConfigError> {
         let mut file = Self {
             path: path.to_owned(),
             program: program.to_owned(),
             limits: limits.clone(),
+            sandbox: Arc::clone(sandbox),
+            sandboxes: Sandboxes::new(),
             variable,
             loaded: Vec::new(),
             seen: Vec::new(),
@@ -118,6 +129,11 @@ impl ServersFile {
         Some(result)
     }
 
+    /// How those of the servers that were last read are shut in that have a way of their own.
+    pub fn sandboxes(&self) -> &Sandboxes {
+        &self.sandboxes
+    }
+
     fn load(&mut self) -> Result<Catalogue, ConfigError> {
         // Looked at before they are read, so that a later change is noticed.
         let files = RefCell::new(vec![(self.path.clone(), Print::of(&self.path))]);
@@ -132,13 +148,15 @@ impl ServersFile {
             read_reference(&path)
         });
         self.loaded = files.into_inner();
-        result
+        let (catalogue, sandboxes) = result?;
+        self.sandboxes = sandboxes;
+        Ok(catalogue)
     }
 
     fn read(
         &self,
         file: &dyn Fn(&str) -> Result<String, String>,
-    ) -> Result<Catalogue, ConfigError> {
+    ) -> Result<(Catalogue, Sandboxes), ConfigError> {
         let text = std::fs::read_to_string(&self.path)
             .map_err(|error| ConfigError::unreadable("--servers", &self.path, &error))?;
         let wrong =
@@ -150,11 +168,27 @@ impl ServersFile {
         };
         let catalogue =
             Catalogue::read(&text, &around).map_err(|error| wrong(error.to_string()))?;
+        let mut sandboxes = Sandboxes::new();
         for (name, entry) in catalogue.iter() {
-            check(entry, &self.limits)
-                .map_err(|problem| wrong(format!("the server \"{name}\": {problem}")))?;
+            let of_server = |problem| wrong(format!("the server \"{name}\": {problem}"));
+            check(entry, &self.limits).map_err(of_server)?;
+            if let Some(sandbox) = self.sandbox_of(entry).map_err(of_server)? {
+                sandboxes.insert(name.to_owned(), Arc::new(sandbox));
+            }
         }
-        Ok(catalogue)
+        Ok((catalogue, sandboxes))
+    }
+
+    /// That of a server which asks for one of its own, tried on this machine.
+    fn sandbox_of(&self, entry: &CatalogueEntry) -> Result<Option<Sandbox>, String> {
+        let (level, options) = (entry.sandbox, &entry.sandbox_options);
+        if level.is_none() && *options == SandboxOptions::default() {
+            return Ok(None);
+        }
+        let sandbox = self.sandbox.of_server(level, options, &self.program);
+        sandbox
+            .map(Some)
+            .map_err(|problem| format!("sandbox: {problem}"))
     }
 }
 
@@ -193,8 +227,22 @@ fn check(entry: &CatalogueEntry, limits: &Limits) -> Result<(), String> {
     match &entry.params {
         ServerParams::Sse(sse) => check_remote(&sse.url, &sse.headers),
         ServerParams::Http(http) => check_remote(&http.url, &http.headers),
-        ServerParams::Stdio(_) | ServerParams::Named(_) => Ok(()),
+        ServerParams::Stdio(_) => check_variables(entry),
+        ServerParams::Named(_) => Ok(()),
     }
+}
+
+/// What a caller types must not decide which code runs.
+fn check_variables(entry: &CatalogueEntry) -> Result<(), String> {
+    let filled = entry.slots.iter().find_map(|slot| match &slot.place {
+        Place::Secret(name) if is_of_code(name) => Some((name, &slot.input)),
+        Place::Secret(_) | Place::Arg(_) => None,
+    });
+    filled.map_or(Ok(()), |(name, input)| {
+        Err(format!(
+            "env.{name} decides which code runs, so it must not hold the input {input}; write its value down."
+        ))
+    })
 }
 
 fn check_remote(url: &str, headers: &Secrets) -> Result<(), String> {
@@ -244,7 +292,7 @@ mod tests {
         ServersFile::open(
             path,
             Path::new("/bin/footbridge"),
-            &Limits::default(),
+            (&Limits::default(), &Arc::default()),
             variable,
         )
         .map_err(|error| error.to_string())
@@ -361,6 +409,10 @@ mod tests {
             (
                 r#""url": "https://a.example/", "headers": {"X-Key": "s3cret\n"}"#,
                 "headers.X-Key must hold",
+            ),
+            (
+                r#""command": "a", "env": {"NODE_OPTIONS": "${input:o}"}, "inputs": {"o": {}}"#,
+                "env.NODE_OPTIONS decides which code runs",
             ),
             (
                 r#""command": "a", "limits": {"sesions": 1}"#,

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde::Deserializer;
 
 use crate::config::ParamsInUrl;
+use crate::sandbox::SandboxLevel;
 
 /// What was said; `None` where nothing was.
 ///
@@ -169,6 +170,47 @@ pub struct Settings {
     #[arg(action = ArgAction::Append, value_delimiter = ',')]
     pub upstream_ca: Vec<String>,
 
+    /// Shut MCP servers in at this level: `none`, `basic`, `cgroup` or `bwrap`; the bridge does not start where the machine cannot give it. [default: basic]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_SANDBOX",
+        hide_env_values = true,
+        value_name = "LEVEL"
+    )]
+    #[arg(value_enum, hide_possible_values = true)]
+    pub sandbox: Option<SandboxLevel>,
+
+    /// Let MCP servers at the level `bwrap` change this file or directory; may be repeated, and a variable separates by commas. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_SANDBOX_WRITE",
+        hide_env_values = true,
+        value_name = "PATH"
+    )]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub sandbox_write: Vec<String>,
+
+    /// Let MCP servers at the level `bwrap` use the network. [default: true]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_SANDBOX_NETWORK",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub sandbox_network: Option<bool>,
+
+    /// Let callers start programs only in this directory and below it; may be repeated, and a variable separates by commas. [default: any]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_ROOT",
+        hide_env_values = true,
+        value_name = "PATH"
+    )]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub root: Vec<String>,
+
     /// Write server params into a socket's URL `signed` (readable, secrets left out) or `sealed` (nothing can be read). [default: signed]
     #[arg(
         long,
@@ -179,6 +221,33 @@ pub struct Settings {
     #[arg(value_enum, hide_possible_values = true)]
     pub params_in_url: Option<ParamsInUrl>,
 
+    /// Seal tickets with the last key in this file, and open those of every key in it; it is read again when it changes. [default: one random key per start]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_TICKET_KEYS",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub ticket_keys: Option<PathBuf>,
+
+    /// Say which bridges may open each other's tickets: those with the same name and keys. [default: footbridge]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_DEPLOYMENT",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
+    pub deployment: Option<String>,
+
+    /// Begin session ids with this number, from 0 to 65535, so that whatever is in front of several bridges can tell whose they are. [default: 0]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_NODE",
+        hide_env_values = true,
+        value_name = "NUMBER"
+    )]
+    pub node: Option<u16>,
+
     /// Log what this filter lets through, such as `debug` or `info,footbridge::upstream=trace`. [default: info]
     #[arg(
         long,
@@ -187,6 +256,37 @@ pub struct Settings {
         value_name = "FILTER"
     )]
     pub log: Option<String>,
+
+    /// Write who connected, what was started and what was refused to this file, as JSON lines; `-` is standard error. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_AUDIT_LOG",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub audit_log: Option<PathBuf>,
+
+    /// Start no session while the audit log cannot be written. [default: false]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_AUDIT_REQUIRED",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub audit_required: Option<bool>,
+
+    /// Wait for the disk after each record of the audit log, so that a power cut takes none that was written. [default: false]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_AUDIT_SYNC",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub audit_sync: Option<bool>,
 
     /// The table `[limits]` of the file.
     #[arg(skip)]
@@ -235,8 +335,18 @@ impl Settings {
             public_url: self.public_url.or(file.public_url),
             open: self.open.or(file.open),
             behind_tls_proxy: self.behind_tls_proxy.or(file.behind_tls_proxy),
+            sandbox: self.sandbox.or(file.sandbox),
+            sandbox_write: one_of(self.sandbox_write, file.sandbox_write),
+            sandbox_network: self.sandbox_network.or(file.sandbox_network),
+            root: one_of(self.root, file.root),
             params_in_url: self.params_in_url.or(file.params_in_url),
+            ticket_keys: self.ticket_keys.or(file.ticket_keys),
+            deployment: self.deployment.or(file.deployment),
+            node: self.node.or(file.node),
             log: self.log.or(file.log),
+            audit_log: self.audit_log.or(file.audit_log),
+            audit_required: self.audit_required.or(file.audit_required),
+            audit_sync: self.audit_sync.or(file.audit_sync),
             limits: file.limits,
             token_in_arguments: self.token_in_arguments,
         }
@@ -287,8 +397,18 @@ mod tests {
             public_url = "a"
             open = true
             behind_tls_proxy = true
+            sandbox = "none"
+            sandbox_write = ["a"]
+            sandbox_network = true
+            root = ["a"]
             params_in_url = "signed"
+            ticket_keys = "a"
+            deployment = "a"
+            node = 1
             log = "a"
+            audit_log = "a"
+            audit_required = true
+            audit_sync = true
             "#,
         )
         .unwrap();
@@ -312,8 +432,18 @@ mod tests {
             "--public-url=b",
             "--open=false",
             "--behind-tls-proxy=n",
+            "--sandbox=bwrap",
+            "--sandbox-write=c,d",
+            "--sandbox-network=false",
+            "--root=c",
             "--params-in-url=sealed",
+            "--ticket-keys=b",
+            "--deployment=b",
+            "--node=2",
             "--log=b",
+            "--audit-log=b",
+            "--audit-required=false",
+            "--audit-sync=no",
         ];
         let matches = Flags::command().get_matches_from(flags);
         let flags = Settings::from_matches(&matches).unwrap();

@@ -1,7 +1,7 @@
 //! The rules that turn settings into a configuration.
 //!
 //! Owns which settings may stand together, and what the person who starts the bridge must be warned of.
-//! Never binds a port or starts anything.
+//! Never binds a port, and starts nothing but a trial of the sandbox.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,14 +10,18 @@ use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 
 use crate::catalogue::Catalogue;
+use crate::config::AuditLog;
 use crate::config::Auth;
 use crate::config::Commands;
 use crate::config::Config;
 use crate::config::Limits;
 use crate::config::address;
 use crate::config::error::ConfigError;
+use crate::config::sandbox;
+use crate::config::sandbox::Sandbox;
 use crate::config::servers::ServersFile;
 use crate::config::settings::Settings;
+use crate::config::ticket_keys::TicketKeyFile;
 use crate::config::token;
 use crate::config::upstreams;
 
@@ -26,6 +30,12 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
 
 /// What is logged unless told otherwise.
 pub const DEFAULT_LOG: &str = "info";
+
+/// The deployment of a bridge that is told none.
+pub const DEFAULT_DEPLOYMENT: &str = "footbridge";
+
+/// The most characters the name of a deployment may have.
+const LONGEST_DEPLOYMENT: usize = 100;
 
 /// Everything that is known before the bridge starts.
 #[derive(Clone, Debug)]
@@ -81,6 +91,7 @@ impl Startup {
             ConfigError::new(format!("--log {log:?} is not a log filter: {error}."))
         })?;
         let limits = Limits::parse(&settings.limits)?;
+        let sandbox = Arc::new(Sandbox::check(&settings, &program, &mut warnings)?);
         let (catalogue, servers_file) = match &settings.servers {
             None => {
                 let demo = Catalogue::with_demo(&program)
@@ -88,7 +99,8 @@ impl Startup {
                 (demo, None)
             }
             Some(path) => {
-                let (file, catalogue) = ServersFile::open(path, &program, &limits, variable)?;
+                let (file, catalogue) =
+                    ServersFile::open(path, &program, (&limits, &sandbox), variable)?;
                 (catalogue, Some(file))
             }
         };
@@ -121,7 +133,13 @@ impl Startup {
             servers_file,
             egress: Arc::new(egress),
             allow_headers: upstreams::allow_headers(&settings)?,
+            sandbox,
+            roots: sandbox::roots(&settings)?,
             params_in_url: settings.params_in_url.unwrap_or_default(),
+            audit: audit(&settings)?,
+            ticket_keys: ticket_keys(&settings, &mut warnings)?,
+            deployment: deployment(&settings)?,
+            node: settings.node.unwrap_or_default(),
             program,
             limits,
         };
@@ -211,6 +229,47 @@ fn auth(settings: &Settings, warnings: &mut Vec<String>) -> Result<Auth, ConfigE
         (None, None) => token::random()?,
     };
     Ok(Auth::Token(token))
+}
+
+fn audit(settings: &Settings) -> Result<Option<AuditLog>, ConfigError> {
+    let required = settings.audit_required.unwrap_or(false);
+    let sync = settings.audit_sync.unwrap_or(false);
+    match &settings.audit_log {
+        Some(path) if path.as_os_str().is_empty() => Err(ConfigError::new(
+            "--audit-log is empty; leave it out to keep no audit log.",
+        )),
+        Some(path) => Ok(Some(AuditLog {
+            path: path.clone(),
+            required,
+            sync,
+        })),
+        None if required || sync => Err(ConfigError::new(
+            "--audit-required and --audit-sync are about a log that is not kept; give its file with --audit-log.",
+        )),
+        None => Ok(None),
+    }
+}
+
+fn ticket_keys(
+    settings: &Settings,
+    warnings: &mut Vec<String>,
+) -> Result<Option<TicketKeyFile>, ConfigError> {
+    let Some(path) = &settings.ticket_keys else {
+        return Ok(None);
+    };
+    let (file, warning) = TicketKeyFile::open(path)?;
+    warnings.extend(warning);
+    Ok(Some(file))
+}
+
+fn deployment(settings: &Settings) -> Result<String, ConfigError> {
+    let name = settings.deployment.as_deref().unwrap_or(DEFAULT_DEPLOYMENT);
+    if name.trim().is_empty() || name.chars().count() > LONGEST_DEPLOYMENT {
+        return Err(ConfigError::new(format!(
+            "--deployment must have from 1 to {LONGEST_DEPLOYMENT} characters."
+        )));
+    }
+    Ok(name.to_owned())
 }
 
 fn no_auth_warning(listen: SocketAddr, commands: Commands) -> String {
@@ -317,6 +376,14 @@ mod tests {
                 "--token and --token-file are both given (as flags, variables or keys); keep one.",
             ),
             (
+                "audit_required = true",
+                "--audit-required and --audit-sync are about a log that is not kept; give its file with --audit-log.",
+            ),
+            (
+                "audit_log = \"\"",
+                "--audit-log is empty; leave it out to keep no audit log.",
+            ),
+            (
                 "token = \"\"",
                 "The token is empty; leave it out to get a random token.",
             ),
@@ -327,6 +394,8 @@ mod tests {
             "log = \"info,=\"",
             "allow_origin = [\"*\"]",
             "servers = \"/nowhere/x.json\"",
+            "ticket_keys = \"/nowhere/keys\"",
+            "deployment = \" \"",
         ] {
             assert!(check(text).is_err(), "{text}");
         }

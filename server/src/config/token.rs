@@ -58,15 +58,17 @@ pub fn read(path: &Path) -> Result<(Secret, Option<String>), ConfigError> {
     Ok((token, warning))
 }
 
+/// Whether other users of this machine can read a file.
 #[cfg(unix)]
-fn readable_by_others(path: &Path) -> std::io::Result<bool> {
+pub(super) fn readable_by_others(path: &Path) -> std::io::Result<bool> {
     use std::os::unix::fs::PermissionsExt;
     Ok(std::fs::metadata(path)?.permissions().mode() & 0o044 != 0)
 }
 
+/// Whether other users of this machine can read a file: not known here.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "one signature for every system")]
-fn readable_by_others(_path: &Path) -> std::io::Result<bool> {
+pub(super) fn readable_by_others(_path: &Path) -> std::io::Result<bool> {
     Ok(false)
 }
 

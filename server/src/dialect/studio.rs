@@ -16,6 +16,7 @@ use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::rpc;
 use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Message;
+use footbridge_shared::rpc::Notification;
 use footbridge_shared::rpc::Request;
 use footbridge_shared::rpc::Response;
 use serde_json::Value;
@@ -268,6 +269,7 @@ impl Studio {
     fn encode_in_envelope(&mut self, message: &Message, now: DateTime<Utc>, turn: &mut Turn) {
         let frames = match message {
             Message::Notification(notification) => {
+                self.forget_cancelled(notification);
                 let params = notification.params().unwrap_or("{}");
                 let method = rpc::quoted(notification.method());
                 let details = format!(
@@ -311,6 +313,19 @@ impl Studio {
             },
         );
         vec![self.activity(kind.name(), &message, &details, now), frame]
+    }
+
+    /// A server that asks and cancels for ever must not fill the list.
+    fn forget_cancelled(&mut self, notification: &Notification) {
+        if notification.method() != "notifications/cancelled" {
+            return;
+        }
+        let id = notification
+            .params()
+            .and_then(|params| Id::from_json(&params[rpc::member(params, "requestId")?]));
+        if let Some(id) = id {
+            self.asked.retain(|_, asked| asked.id != id);
+        }
     }
 
     fn withdraw(&mut self, id: &Id, now: DateTime<Utc>, turn: &mut Turn) {

@@ -21,7 +21,13 @@ fn gate(auth: Auth, public_url: Option<&str>) -> Gate {
         servers_file: None,
         egress: std::sync::Arc::default(),
         allow_headers: Vec::new(),
+        sandbox: std::sync::Arc::default(),
+        roots: Vec::new(),
         params_in_url: ParamsInUrl::Signed,
+        audit: None,
+        ticket_keys: None,
+        deployment: "footbridge".to_owned(),
+        node: 0,
         program: PathBuf::new(),
         limits: Limits::default(),
     };

@@ -9,6 +9,7 @@ use footbridge_shared::api::SessionNotice;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::params::ServerParams;
+use footbridge_shared::params::wipe;
 use poem::Body;
 use poem::Request;
 use poem::Response;
@@ -20,15 +21,20 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
+use crate::audit;
+use crate::audit::Record;
 use crate::bridge::Profile;
 use crate::config::Commands;
 use crate::http::App;
 use crate::http::PREFIX;
 use crate::http::admission;
 use crate::http::json;
+use crate::http::peer;
+use crate::http::record_denied;
 use crate::http::refuse;
 use crate::http::respond;
 use crate::principal::Principal;
+use crate::session::transport;
 use crate::tickets::Grant;
 
 /// What is declared to MCP servers for a browser that does not say (the wire contract, 1).
@@ -36,16 +42,25 @@ const DEFAULT_CAPABILITIES: &str = r#"{"sampling":{},"elicitation":{"form":{},"u
 
 #[handler]
 pub(super) async fn connect(request: &Request, body: Body, Data(app): Data<&Arc<App>>) -> Response {
-    respond(try_connect(request, body, app).await)
+    let result = try_connect(request, body, app).await;
+    if let (Err(fault), Ok(admission)) = (&result, admission(request)) {
+        record_denied(fault, peer(request), admission, None);
+    }
+    respond(result)
 }
 
 async fn try_connect(request: &Request, body: Body, app: &App) -> Result<ConnectResponse, Fault> {
     let admission = admission(request)?;
     let principal = admission.principal()?;
-    let body = read_json(request, body, app).await?;
-    let params = read_params(&body)?;
+    let mut body = read_json(request, body, app).await?;
+    let profile = read_profile(&body);
+    let params = read_params(&body);
+    // From here on the secrets are where they are overwritten when they go.
+    wipe(&mut body);
+    let params = params?;
     let approved = app.policy.approve(&params)?;
     app.sessions.check_room_of(&approved)?;
+    audit::permits()?;
     if !app.sessions.has_room() {
         return Err(Fault::new(
             FaultCode::TooManySessions,
@@ -54,42 +69,30 @@ async fn try_connect(request: &Request, body: Body, app: &App) -> Result<Connect
         .hint("Close one, or raise limits.sessions."));
     }
     let now = Utc::now();
-    let session_id = session_id(app.node);
     let grant = Grant {
         principal: principal.clone(),
         origin: admission.origin.clone(),
         params,
-        profile: read_profile(&body)?,
+        profile: profile?,
         revision: approved.revision().map(str::to_owned),
     };
-    let issued = app.tickets.issue(&session_id, &grant, now)?;
-    let mut websocket_url = format!(
-        "{PREFIX}/ws/{session_id}?server_params={}",
-        percent_encode(&issued.server_params)
-    );
-    if let Some(ticket) = issued.ticket {
-        websocket_url.push_str("&ticket=");
-        websocket_url.push_str(&ticket);
-    }
-    if websocket_url.len() > app.config.limits.socket_url_bytes {
-        let limit = app.config.limits.socket_url_bytes;
-        return Err(Fault::new(
-            FaultCode::TooLarge,
-            format!(
-                "The socket's URL would have {} bytes; {limit} are allowed.",
-                websocket_url.len()
-            ),
-        )
-        .field("server_params")
-        .hint("Put the server into the catalogue, or raise limits.socket_url_bytes."));
-    }
+    let issued = app.tickets.issue(&format!("{PREFIX}/ws"), &grant, now)?;
+    audit::record(&Record::ConnectAccepted {
+        session: &issued.session_id,
+        principal,
+        origin: &admission.origin,
+        peer: peer(request),
+        transport: transport(approved.params()).name(),
+        label: approved.label(),
+    });
     Ok(ConnectResponse {
         status: true,
         message: "Open websocket_url to start the session".to_owned(),
-        session_id,
-        websocket_url,
+        session_id: issued.session_id,
+        websocket_url: issued.websocket_url,
         timestamp: now,
         expires_at: issued.expires,
+        warnings: issued.warnings,
     })
 }
 
@@ -204,21 +207,6 @@ fn raw(value: &Value) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-/// A random UUID (version 4) whose first four hex digits are the node's number.
-fn session_id(node: u16) -> String {
-    let mut bytes = *uuid::Uuid::new_v4().as_bytes();
-    bytes[..2].copy_from_slice(&node.to_be_bytes());
-    uuid::Uuid::from_bytes(bytes).to_string()
-}
-
-/// Base64 as it may stand in a query (RFC 3986, 3.4).
-fn percent_encode(base64: &str) -> String {
-    base64
-        .replace('+', "%2B")
-        .replace('/', "%2F")
-        .replace('=', "%3D")
-}
-
 /// Who calls; a route that asks needs a credential.
 fn principal(request: &Request) -> Result<&Principal, Fault> {
     admission(request)?.principal()
@@ -274,7 +262,9 @@ pub(super) fn live() -> Response {
 
 #[handler]
 pub(super) fn ready(Data(app): Data<&Arc<App>>) -> Response {
-    if app.sessions.has_room() {
+    if let Err(fault) = audit::permits() {
+        refuse(&fault)
+    } else if app.sessions.has_room() {
         json(&serde_json::json!({ "status": true, "message": "The bridge takes sessions" }))
     } else {
         refuse(&Fault::new(

@@ -1,5 +1,6 @@
 //! The WebSocket upgrade: whose right opens the session, which dialect, and how a refusal reaches the page.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use chrono::Utc;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::params::ServerParams;
+use footbridge_shared::params::wipe;
 use futures_util::SinkExt;
 use futures_util::StreamExt;
 use poem::FromRequest;
@@ -28,6 +30,7 @@ use poem::web::websocket::WebSocket;
 use poem::web::websocket::WebSocketStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use zeroize::Zeroizing;
 
 use crate::config::Limits;
 use crate::config::ParamsInUrl;
@@ -40,9 +43,13 @@ use crate::gate::offered_subprotocols;
 use crate::http::App;
 use crate::http::admission;
 use crate::http::api::default_profile;
+use crate::http::peer;
+use crate::http::record_denied;
 use crate::http::refuse;
+use crate::principal::Principal;
 use crate::session::Opening;
 use crate::tickets::Grant;
+use crate::tickets::Presented;
 
 /// tungstenite allocates it for every socket at once; its default of 128 KiB is 20 times what an idle one needs.
 const READ_BUFFER: usize = 8 * 1024;
@@ -63,10 +70,27 @@ pub(super) async fn upgrade(
         Ok(accepted) => accepted,
         Err(fault) => return refuse(&fault),
     };
+    let admission = match admission(request) {
+        Ok(admission) => admission.clone(),
+        Err(fault) => return refuse(&fault),
+    };
+    let peer = peer(request);
     let opening = match authorize(request, &session_id, dialect, app) {
-        Ok(opening) => opening,
-        Err(Denied::BeforeUpgrade(fault)) => return refuse(&fault),
-        Err(Denied::OnSocket(fault)) => Err(fault),
+        Ok(opening) => Ok(opening),
+        Err(Denied {
+            fault,
+            granted_to,
+            before_upgrade,
+        }) => {
+            let ticket = granted_to
+                .as_ref()
+                .map(|principal| (&*session_id, principal));
+            record_denied(&fault, peer, &admission, ticket);
+            if before_upgrade {
+                return refuse(&fault);
+            }
+            Err(fault)
+        }
     };
     let app = Arc::clone(app);
     let own = opening
@@ -79,7 +103,19 @@ pub(super) async fn upgrade(
     socket
         .on_upgrade(move |stream| async move {
             let refused = match opening {
-                Ok(opening) => app.sessions.open(opening, stream),
+                Ok(opening) => {
+                    let principal = opening.principal.clone();
+                    app.sessions
+                        .open(opening, stream)
+                        .inspect_err(|(fault, _)| {
+                            record_denied(
+                                fault,
+                                peer,
+                                &admission,
+                                Some((&*session_id, &principal)),
+                            );
+                        })
+                }
                 Err(fault) => Err((fault, stream)),
             };
             if let Err((fault, stream)) = refused {
@@ -134,11 +170,31 @@ fn socket_config(limits: &Limits) -> WebSocketConfig {
         .max_message_size(Some(limits.frame_bytes * HARD_LIMIT))
 }
 
-/// Who is told how: what only an attacker would provoke is an HTTP status; what the page should be able to read
-/// comes on the socket.
-enum Denied {
-    BeforeUpgrade(Fault),
-    OnSocket(Fault),
+/// Why a socket gets no session.
+struct Denied {
+    fault: Fault,
+    /// Whose ticket it brought, when that was good.
+    granted_to: Option<Principal>,
+    /// What only an attacker would provoke is an HTTP status; what the page should be able to read comes on the
+    /// socket.
+    before_upgrade: bool,
+}
+
+impl Denied {
+    fn before_upgrade(fault: Fault) -> Self {
+        Self {
+            before_upgrade: true,
+            ..Self::on_socket(fault)
+        }
+    }
+
+    fn on_socket(fault: Fault) -> Self {
+        Self {
+            fault,
+            granted_to: None,
+            before_upgrade: false,
+        }
+    }
 }
 
 fn authorize(
@@ -146,68 +202,84 @@ fn authorize(
     session_id: &str,
     dialect: DialectName,
     app: &App,
-) -> Result<Result<Opening, Fault>, Denied> {
-    let admission = admission(request).map_err(Denied::BeforeUpgrade)?;
+) -> Result<Opening, Denied> {
+    let admission = admission(request).map_err(Denied::before_upgrade)?;
     let query = Query::of(request);
-    let grant = match (query.server_params, query.ticket) {
+    // Whose ticket it brought, as soon as that has shown itself to be genuine.
+    let granted_to = OnceCell::new();
+    // Policy judges again: what it permitted when the ticket was issued may have changed.
+    let judge = |grant: &Grant| {
+        // A ticket is bound to who asked for it; another credential on the same request must be the same person's.
+        if admission
+            .principal
+            .as_ref()
+            .is_some_and(|principal| *principal != grant.principal)
+        {
+            return Err(Fault::new(
+                FaultCode::TicketInvalid,
+                "The ticket was issued to somebody else.",
+            ));
+        }
+        let _ = granted_to.set(grant.principal.clone());
+        app.policy
+            .approve_again(&grant.params, grant.revision.as_deref())
+    };
+    let denied = |fault| Denied {
+        granted_to: granted_to.get().cloned(),
+        ..Denied::on_socket(fault)
+    };
+    let redeem = |visible: Option<&str>, ticket: &str| {
+        let presented = Presented {
+            session_id,
+            visible,
+            ticket,
+            origin: &admission.origin,
+        };
+        app.tickets
+            .redeem(&presented, Utc::now(), judge)
+            .map_err(denied)
+    };
+    let (grant, approved) = match (query.server_params, query.ticket) {
         (Some(params), Some(ticket)) => {
-            let visible = decode_text(&params).map_err(Denied::OnSocket)?;
-            app.tickets
-                .redeem(session_id, &visible, &ticket, &admission.origin, Utc::now())
-                .map_err(Denied::OnSocket)?
+            let visible = decode_text(&params).map_err(Denied::on_socket)?;
+            redeem(Some(&visible), &ticket)?
         }
         (Some(params), None) if app.tickets.mode() == ParamsInUrl::Sealed && !is_json(&params) => {
-            app.tickets
-                .redeem(session_id, "", &params, &admission.origin, Utc::now())
-                .map_err(Denied::OnSocket)?
+            redeem(None, &params)?
         }
         // Without a ticket the request itself needs everything that POST connect demands.
         (Some(params), None) => {
-            let principal = admission
-                .principal()
-                .map_err(Denied::BeforeUpgrade)?
-                .clone();
-            let params = plain_params(&params).map_err(Denied::OnSocket)?;
-            check_session_id(session_id).map_err(Denied::OnSocket)?;
-            Grant {
-                principal,
+            let principal = admission.principal().map_err(Denied::before_upgrade)?;
+            let params = plain_params(&params).map_err(Denied::on_socket)?;
+            check_session_id(session_id).map_err(Denied::on_socket)?;
+            let grant = Grant {
+                principal: principal.clone(),
                 origin: admission.origin.clone(),
                 params,
                 profile: default_profile(),
                 revision: None,
-            }
+            };
+            let approved = judge(&grant).map_err(denied)?;
+            (grant, approved)
         }
         (None, _) => {
-            return Err(Denied::OnSocket(
+            return Err(Denied::on_socket(
                 Fault::new(FaultCode::ParamsInvalid, "Missing server_params")
                     .field("server_params"),
             ));
         }
     };
-    // A ticket is bound to who asked for it; another credential on the same request must be the same person's.
-    if admission
-        .principal
-        .as_ref()
-        .is_some_and(|principal| *principal != grant.principal)
-    {
-        return Err(Denied::OnSocket(Fault::new(
-            FaultCode::TicketInvalid,
-            "The ticket was issued to somebody else.",
-        )));
-    }
-    let approved = app
-        .policy
-        .approve_again(&grant.params, grant.revision.as_deref())
-        .map_err(Denied::OnSocket)?;
-    Ok(Ok(Opening {
+    Ok(Opening {
         id: session_id.to_owned(),
         principal: grant.principal,
+        origin: grant.origin,
+        peer: peer(request),
         approved,
         dialect,
         profile: grant.profile,
         program: app.config.program.clone(),
         verdicts: Arc::clone(app.sessions.verdicts()),
-    }))
+    })
 }
 
 /// The two parameters of a socket's URL.
@@ -234,7 +306,7 @@ impl Query {
 }
 
 /// Base64 out of a query: `%2B` and the like decoded; a raw `+`, which forms mean as a space, is a plus again.
-fn percent_decode(text: &str) -> String {
+pub(super) fn percent_decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = String::with_capacity(text.len());
     let mut at = 0;
@@ -280,16 +352,18 @@ fn is_json(base64: &str) -> bool {
     decode(base64).is_ok_and(|bytes| bytes.first() == Some(&b'{'))
 }
 
-fn plain_params(base64: &str) -> Result<ServerParams, Fault> {
-    let value =
-        serde_json::from_str(&decode_text(base64)?).map_err(|_| params_invalid("not JSON"))?;
-    ServerParams::from_json(&value, "server_params").map_err(|error| {
+pub(super) fn plain_params(base64: &str) -> Result<ServerParams, Fault> {
+    let text = Zeroizing::new(decode_text(base64)?);
+    let mut value = serde_json::from_str(&text).map_err(|_| params_invalid("not JSON"))?;
+    let params = ServerParams::from_json(&value, "server_params").map_err(|error| {
         let field = error.field.clone();
         params_invalid(&error.to_string()).field(field)
-    })
+    });
+    wipe(&mut value);
+    params
 }
 
-fn check_session_id(session_id: &str) -> Result<(), Fault> {
+pub(super) fn check_session_id(session_id: &str) -> Result<(), Fault> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if (1..=MAX_SESSION_ID).contains(&session_id.len()) && session_id.bytes().all(is_allowed) {
         return Ok(());

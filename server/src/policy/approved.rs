@@ -8,9 +8,8 @@ use footbridge_shared::params::Secret;
 use footbridge_shared::params::ServerParams;
 
 use crate::config::Limits;
+use crate::config::sandbox::Sandbox;
 use crate::egress::Egress;
-use crate::sandbox::SandboxLevel;
-use crate::sandbox::SandboxOptions;
 
 /// Params that policy has accepted. Only [`Policy`](super::Policy) can make one, and only this can become an upstream.
 #[derive(Clone, Debug)]
@@ -18,6 +17,7 @@ pub struct Approved {
     pub(super) params: ServerParams,
     pub(super) label: String,
     pub(super) egress: Arc<Egress>,
+    pub(super) sandbox: Arc<Sandbox>,
     /// What the catalogue says beside the params, when they are a server's of it.
     pub(super) listed: Option<Arc<Listed>>,
     /// What must not be seen and is not all of a variable or header.
@@ -31,8 +31,6 @@ pub(super) struct Listed {
     pub(super) revision: String,
     pub(super) limits: Limits,
     pub(super) sessions: Option<usize>,
-    pub(super) sandbox: Option<SandboxLevel>,
-    pub(super) sandbox_options: SandboxOptions,
 }
 
 impl Approved {
@@ -71,14 +69,9 @@ impl Approved {
         self.listed.as_deref().and_then(|listed| listed.sessions)
     }
 
-    /// How closely the process is kept, when the catalogue says so.
-    pub fn sandbox(&self) -> Option<SandboxLevel> {
-        self.listed.as_deref().and_then(|listed| listed.sandbox)
-    }
-
-    /// What the process may do beyond that level's rules, when the catalogue says so.
-    pub fn sandbox_options(&self) -> Option<&SandboxOptions> {
-        self.listed.as_deref().map(|listed| &listed.sandbox_options)
+    /// How far it is shut in, when it is a process.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     /// What must not be seen in what the server says, beside the values of its environment or headers.
@@ -94,6 +87,7 @@ pub(crate) fn approved_for_tests(params: ServerParams, label: &str) -> Approved 
         params,
         label: label.to_owned(),
         egress: Arc::default(),
+        sandbox: Arc::default(),
         listed: None,
         secrets: Vec::new(),
     }

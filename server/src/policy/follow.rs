@@ -49,7 +49,7 @@ pub async fn follow(policy: &Policy, mut file: ServersFile, stop: &CancellationT
                     servers = catalogue.iter().count(),
                     "the servers file was read again"
                 );
-                policy.replace(catalogue);
+                policy.replace(catalogue, file.sandboxes().clone());
                 None
             }
             Some(Err(error)) => {

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::*;
-use crate::sandbox::SandboxLevel;
 
 const FILE: &str = r#"{"mcpServers": {
     "fs": {"command": "npx", "args": ["-y", "fs"], "env": {"KEY": "s3cret"}, "cwd": "/srv"},
@@ -97,50 +96,6 @@ fn any_command_is_the_callers_own() {
     let approved = approve(Commands::Any, &params).unwrap();
     assert_eq!(approved.label(), "env");
     assert_eq!(approved.params().secrets()["_A1"].expose(), "x");
-}
-
-#[test]
-fn what_no_command_line_needs_is_refused_and_named() {
-    let long = "x".repeat(TEXT_BYTES + 1);
-    let full = "x".repeat(TEXT_BYTES);
-    let many = |n: usize, item: &str| vec![format!("{item:?}"); n].join(",");
-    let variables: Vec<String> = (0..9).map(|n| format!("\"V{n}\":{full:?}")).collect();
-    let long_name = "N".repeat(NAME_BYTES + 1);
-    for (fields, field) in [
-        (r#""command":"a","env":{"":"x"}"#.to_owned(), "env"),
-        (r#""command":"a","env":{"1A":"x"}"#.to_owned(), "env"),
-        (r#""command":"a","env":{"A=B":"x"}"#.to_owned(), "env"),
-        (r#""command":"a","env":{"Ä":"x"}"#.to_owned(), "env"),
-        (
-            format!(r#""command":"a","env":{{"{long_name}":""}}"#),
-            "env",
-        ),
-        (format!(r#""command":"a","env":{{"A":"{long}"}}"#), "env.A"),
-        (
-            format!(r#""command":"a","env":{{{}}}"#, variables.join(",")),
-            "env",
-        ),
-        (format!(r#""command":"a","args":["b","{long}"]"#), "args[1]"),
-        (
-            format!(r#""command":"a","args":[{}]"#, many(ARGS + 1, "b")),
-            "args",
-        ),
-        (
-            format!(r#""command":"a","args":[{}]"#, many(9, &full)),
-            "args",
-        ),
-        (format!(r#""command":"{long}""#), "command"),
-        (format!(r#""command":"a","cwd":"{long}""#), "cwd"),
-    ] {
-        let fault = approve(Commands::Any, &stdio(&fields)).unwrap_err();
-        assert_eq!(fault.code, FaultCode::InvalidField);
-        assert_eq!(fault.field, Some(format!("server_params.{field}")));
-    }
-    let most = format!(
-        r#""command":"a","env":{{"{}":"{full}"}}"#,
-        "N".repeat(NAME_BYTES)
-    );
-    assert!(approve(Commands::Any, &stdio(&most)).is_ok());
 }
 
 #[test]
@@ -243,13 +198,22 @@ fn what_the_catalogue_says_of_a_server_goes_with_its_approval() {
         (approved.server(), approved.sessions()),
         (Some("fs"), Some(2))
     );
-    assert_eq!(approved.sandbox(), Some(SandboxLevel::Basic));
+    assert!(approved.sandbox().network);
     let demo = policy
         .approve(&params(r#"{"type":"named","server":"demo"}"#))
         .unwrap();
-    assert_eq!((demo.sessions(), demo.sandbox()), (None, None));
+    assert_eq!(demo.sessions(), None);
     let own = approve(Commands::Any, &stdio(r#""command":"a""#)).unwrap();
     assert_eq!((own.server(), own.limits()), (None, None));
+
+    let mut offline = Sandbox::default();
+    offline.network = false;
+    let catalogue = Catalogue::clone(&policy.catalogue());
+    policy.replace(catalogue, [("fs".to_owned(), Arc::new(offline))].into());
+    let approved = policy.approve(&params(named)).unwrap();
+    assert!(!approved.sandbox().network, "that of this server alone");
+    let demo = params(r#"{"type":"named","server":"demo"}"#);
+    assert!(policy.approve(&demo).unwrap().sandbox().network);
 }
 
 #[test]
@@ -264,7 +228,8 @@ fn an_entry_that_has_changed_is_not_opened_with_an_older_ticket() {
         .map(str::to_owned);
     let again = |params: &ServerParams| policy.approve_again(params, revision.as_deref());
     let replace = |file: &str| {
-        policy.replace(Catalogue::parse(file, Path::new("/bin/footbridge")).unwrap());
+        let catalogue = Catalogue::parse(file, Path::new("/bin/footbridge")).unwrap();
+        policy.replace(catalogue, Sandboxes::new());
     };
     assert!(again(&named).is_ok() && again(&written).is_ok());
     replace(&FILE.replace("a.example", "b.example"));

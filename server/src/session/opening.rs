@@ -1,9 +1,12 @@
 //! What a session is opened with, and where it shows how it is.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -27,6 +30,10 @@ pub struct Opening {
     pub id: String,
     /// Who opened it; nobody else may see or end it.
     pub principal: Principal,
+    /// The page's origin; empty for a caller that is not a page.
+    pub origin: String,
+    /// Where the socket comes from.
+    pub peer: Option<IpAddr>,
     /// Which MCP server to reach.
     pub approved: Approved,
     /// Which words the browser speaks.
@@ -42,11 +49,16 @@ pub struct Opening {
 impl Opening {
     /// How the MCP server is reached.
     pub fn transport(&self) -> Transport {
-        match self.approved.params() {
-            ServerParams::Stdio(_) | ServerParams::Named(_) => Transport::Stdio,
-            ServerParams::Sse(_) => Transport::Sse,
-            ServerParams::Http(_) => Transport::Http,
-        }
+        transport(self.approved.params())
+    }
+}
+
+/// How an MCP server with these params, looked up in the catalogue, is reached.
+pub fn transport(params: &ServerParams) -> Transport {
+    match params {
+        ServerParams::Stdio(_) | ServerParams::Named(_) => Transport::Stdio,
+        ServerParams::Sse(_) => Transport::Sse,
+        ServerParams::Http(_) => Transport::Http,
     }
 }
 
@@ -67,13 +79,34 @@ pub struct Snapshot {
     pub restarts: u32,
 }
 
+/// Frames of one direction.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// How many.
+    pub frames: AtomicU64,
+    /// Their bytes.
+    pub bytes: AtomicU64,
+}
+
+impl Tally {
+    /// Counts a frame.
+    pub fn count(&self, bytes: usize) {
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
 /// What changes with every message and the outside may ask for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pulse {
     /// When a message last passed, in milliseconds since the epoch.
     pub last_activity: AtomicI64,
     /// Requests of the browser that wait for an answer.
     pub calls_in_flight: AtomicUsize,
+    /// What the browser has sent.
+    pub from_browser: Tally,
+    /// What was to be sent to the browser.
+    pub to_browser: Tally,
 }
 
 /// Where a session shows how it is.

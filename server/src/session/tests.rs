@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::AtomicUsize;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -78,6 +76,8 @@ fn opening(dialect: DialectName) -> Opening {
     Opening {
         id: "sid".to_owned(),
         principal: crate::principal::Principal::token(),
+        origin: String::new(),
+        peer: None,
         approved: approved_for_tests(params, "server"),
         dialect,
         profile: Profile {
@@ -104,10 +104,7 @@ fn stage(dialect: DialectName, limits: Limits, width: usize) -> Stage {
         restarts: 0,
     };
     let (snapshot_sender, snapshot) = watch::channel(first);
-    let pulse = Arc::new(Pulse {
-        last_activity: AtomicI64::new(0),
-        calls_in_flight: AtomicUsize::new(0),
-    });
+    let pulse = Arc::new(Pulse::default());
     let (end, ended) = watch::channel(None);
     let socket = FakeSocket {
         incoming,

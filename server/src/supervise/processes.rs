@@ -11,15 +11,33 @@ pub const MARK: &str = "FOOTBRIDGE_MARK";
 /// The living processes that descend from `root`, without `root`.
 #[cfg(target_os = "linux")]
 pub fn descendants(root: Pid) -> Vec<Pid> {
+    below(root, 1)
+}
+
+/// The living processes that descend from children of `root`, without those children.
+#[cfg(target_os = "linux")]
+pub fn beyond_children(root: Pid) -> Vec<Pid> {
+    below(root, 2)
+}
+
+/// Nothing: there is no `/proc` here.
+#[cfg(not(target_os = "linux"))]
+pub fn beyond_children(_root: Pid) -> Vec<Pid> {
+    Vec::new()
+}
+
+/// The living processes that are at least `generations` below `root`.
+#[cfg(target_os = "linux")]
+fn below(root: Pid, generations: usize) -> Vec<Pid> {
     let table: Vec<Entry> = pids().filter_map(Entry::read).collect();
-    let mut family = vec![root];
+    let mut family = vec![(root, 0)];
     let mut next = 0;
-    while let Some(&parent) = family.get(next) {
+    while let Some(&(parent, generation)) = family.get(next) {
         family.extend(
             table
                 .iter()
                 .filter(|entry| entry.parent == Some(parent))
-                .map(|entry| entry.pid),
+                .map(|entry| (entry.pid, generation + 1)),
         );
         next += 1;
     }
@@ -28,7 +46,25 @@ pub fn descendants(root: Pid) -> Vec<Pid> {
             .iter()
             .any(|entry| entry.pid == *pid && !entry.is_zombie)
     };
-    family.into_iter().skip(1).filter(is_alive).collect()
+    family
+        .into_iter()
+        .filter(|(_, generation)| *generation >= generations)
+        .map(|(pid, _)| pid)
+        .filter(is_alive)
+        .collect()
+}
+
+/// What no other process has, now or later: its id and when it started.
+#[cfg(target_os = "linux")]
+pub fn identity(pid: Pid) -> Option<String> {
+    let started = Entry::read(pid)?.started;
+    Some(format!("{pid}-{started}"))
+}
+
+/// Nothing: there is no `/proc` here.
+#[cfg(not(target_os = "linux"))]
+pub fn identity(_pid: Pid) -> Option<String> {
+    None
 }
 
 /// The living processes whose environment has [`MARK`] with this value, without this one.
@@ -58,6 +94,8 @@ struct Entry {
     pid: Pid,
     parent: Option<Pid>,
     is_zombie: bool,
+    /// In clock ticks since the machine started.
+    started: u64,
 }
 
 #[cfg(target_os = "linux")]
@@ -76,6 +114,7 @@ impl Entry {
             pid,
             parent,
             is_zombie: matches!(state, "Z" | "X"),
+            started: fields.nth(17)?.parse().ok()?,
         })
     }
 }

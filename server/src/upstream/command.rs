@@ -4,6 +4,7 @@
 //! Never starts anything, and never names arguments or values of the environment.
 
 use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -12,6 +13,9 @@ use footbridge_shared::fault::FaultCode;
 use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::params::StdioParams;
 use rustix::fs::Access;
+
+/// The bits of a file's mode that give a process the rights of the file's owner and of its group.
+const SETUID_AND_SETGID: u32 = 0o6000;
 
 /// A program and the directory to start it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +97,29 @@ pub(super) fn locate(params: &StdioParams, path: Option<&OsStr>) -> Result<Locat
     ))
     .field("server_params.command")
     .hint("Give the path of a program that the bridge's user may execute."))
+}
+
+/// Refuses a program that is meant to run with the rights of its owner or its group: in a sandbox it does not get
+/// them, and would fail in ways that nobody could explain.
+pub(super) fn check_rights(located: &Located) -> Result<(), Fault> {
+    let mode = located.program.metadata().map_or(0, |found| found.mode());
+    if mode & SETUID_AND_SETGID == 0 {
+        return Ok(());
+    }
+    let command = name(&located.program.to_string_lossy());
+    Err(Fault::new(
+        FaultCode::UpstreamFailed,
+        format!(
+            "The MCP server `{command}` could not be started: it is a setuid or setgid program, and in a sandbox it \
+             does not get the rights it counts on."
+        ),
+    )
+    .field("server_params.command")
+    .hint("Start another program, or let the bridge start this one at the sandbox level none.")
+    .data(UpstreamReport {
+        command: Some(command),
+        ..UpstreamReport::default()
+    }))
 }
 
 fn is_executable(path: &Path) -> bool {

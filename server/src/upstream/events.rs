@@ -130,7 +130,8 @@ impl Parser {
             b"event" => self.name = value.into_owned(),
             b"id" if !value.contains('\0') => self.last_id = Some(value.into_owned()),
             b"retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
-                self.retry = value.parse().ok().map(Duration::from_millis);
+                // A number too large for the type says nothing, and takes nothing back.
+                self.retry = value.parse().ok().map(Duration::from_millis).or(self.retry);
             }
             _ => {}
         }
@@ -205,6 +206,8 @@ mod tests {
         assert_eq!(retry, Some(Duration::from_millis(500)));
         let (_, id, retry) = read(&[b"id: a\0b\nretry: 5s\nretry:\n\n"]);
         assert_eq!((id, retry), (None, None));
+        let (_, _, retry) = read(&[b"retry: 10\nretry: 99999999999999999999\n"]);
+        assert_eq!(retry, Some(Duration::from_millis(10)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What went wrong between us and a remote MCP server, said so that the reader knows what to do.
 //!
-//! Owns the sentences and hints. Never shows a URL's path or query, a header we sent, or a body.
+//! Owns the sentences and hints. Never shows a URL's path or query, a header we sent, or a body; what it shows of a
+//! server's own words has passed the redactor.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -16,8 +17,9 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::header::WWW_AUTHENTICATE;
 
 use super::client::Denied;
+use super::redact::Redactor;
 
-/// Characters of a server's header that are shown.
+/// Bytes of a server's header that are shown.
 const SHOWN: usize = 500;
 
 /// A request that got no complete answer. `is_sent` tells whether the server may have acted on it.
@@ -124,12 +126,17 @@ pub(super) fn not_mcp(host: &str, what: &str, hint: &str) -> Fault {
 }
 
 /// An HTTP status that is not a success, without a JSON-RPC error beside it.
-pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, host: &str) -> Fault {
+pub(super) fn of_status(
+    status: StatusCode,
+    headers: &HeaderMap,
+    host: &str,
+    redactor: &Redactor,
+) -> Fault {
     let text = |name| {
         headers
             .get(name)
             .and_then(|value| value.to_str().ok())
-            .map(|value| value.chars().take(SHOWN).collect::<String>())
+            .map(|value| redactor.redact(value.as_bytes(), SHOWN))
     };
     let (code, what, hint) = match status.as_u16() {
         401 => (
@@ -237,18 +244,53 @@ mod tests {
             (500, FaultCode::UpstreamServerError),
             (503, FaultCode::UpstreamServerError),
         ] {
-            let fault = of_status(StatusCode::from_u16(status).unwrap(), &headers, "a.example");
+            let fault = of_status(
+                StatusCode::from_u16(status).unwrap(),
+                &headers,
+                "a.example",
+                &Redactor::default(),
+            );
             assert_eq!(fault.code, code, "{status}");
             assert!(fault.hint.is_some());
             let data = fault.data.unwrap();
             assert_eq!(data.http_status, Some(status));
             assert!(data.www_authenticate.unwrap().contains("resource_metadata"));
         }
-        let redirect = of_status(StatusCode::FOUND, &headers, "a.example");
+        let redirect = of_status(
+            StatusCode::FOUND,
+            &headers,
+            "a.example",
+            &Redactor::default(),
+        );
         let hint = redirect.hint.unwrap();
         assert!(
             hint.contains("https://b.example") && !hint.contains("secret"),
             "{hint}"
         );
+    }
+
+    #[test]
+    fn a_server_that_gives_a_secret_back_is_quoted_without_it() {
+        let mut secrets = footbridge_shared::params::Secrets::new();
+        secrets.insert(
+            "authorization".to_owned(),
+            footbridge_shared::params::Secret::new("Bearer s3cret-key"),
+        );
+        let url = url::Url::parse("https://a.example/").unwrap();
+        let redactor = Redactor::of_remote(&secrets, &url);
+        let mut headers = HeaderMap::new();
+        let filler = "x".repeat(SHOWN - 3);
+        headers.insert(
+            WWW_AUTHENTICATE,
+            format!("{filler}s3cret-key").parse().unwrap(),
+        );
+        headers.insert(RETRY_AFTER, "s3cret-key".parse().unwrap());
+        headers.insert(LOCATION, "https://s3cret-key.example/".parse().unwrap());
+        for status in [401, 302, 429] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let shown = format!("{:?}", of_status(status, &headers, "a.example", &redactor));
+            assert!(!shown.contains("s3c"), "{shown}");
+            assert!(shown.contains("***"), "{shown}");
+        }
     }
 }

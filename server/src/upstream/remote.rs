@@ -2,7 +2,11 @@
 //!
 //! Owns everything that HTTP+SSE and Streamable HTTP have in common. Never knows which messages pass.
 
+use std::collections::HashSet;
 use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use footbridge_shared::fault::Fault;
@@ -13,6 +17,7 @@ use footbridge_shared::params::SseParams;
 use reqwest::Client;
 use reqwest::Method;
 use reqwest::Response;
+use reqwest::StatusCode;
 use reqwest::header::ACCEPT;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::header::HeaderMap;
@@ -26,11 +31,17 @@ use super::client;
 use super::events::Event;
 use super::events::Parser;
 use super::failure;
+use super::redact::Redactor;
+use crate::audit::Witness;
 use crate::config::Limits;
 use crate::egress::Egress;
+use crate::egress::authority;
 
 /// Bytes of an error's body that are read to find a JSON-RPC error in it.
 const ERROR_BYTES: usize = 256 * 1024;
+
+/// Addresses of one server that are recorded; the name of a large service may mean ever new ones.
+const ADDRESSES: usize = 16;
 
 /// A remote MCP server.
 #[derive(Debug)]
@@ -44,6 +55,10 @@ pub(super) struct Remote {
     pub(super) silence: Duration,
     pub(super) max_bytes: usize,
     host: String,
+    redactor: Redactor,
+    witness: Witness,
+    /// The addresses that were connected to and recorded.
+    recorded: Mutex<HashSet<IpAddr>>,
 }
 
 /// The kind of body an answer has.
@@ -101,7 +116,10 @@ impl Remote {
         let post_timeout = Duration::from_secs_f64(times.0);
         Ok(Self {
             client: client::client(egress, post_timeout, url.scheme() == "https")?,
-            host: host(&url),
+            host: authority(&url),
+            redactor: Redactor::of_remote(headers, &url),
+            witness: Witness::here(),
+            recorded: Mutex::default(),
             url,
             headers: map,
             post_timeout,
@@ -169,18 +187,40 @@ impl Remote {
         field: &str,
     ) -> Result<Response, Fault> {
         match timeout(patience, request.send()).await {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(response)) => {
+                if let Some(address) = response.remote_addr() {
+                    self.record(address.ip());
+                }
+                Ok(response)
+            }
             Ok(Err(error)) => {
                 let error = error.without_url();
+                // It may quote what the server sent.
+                let shown = self.redactor.redact_text(&format!("{error:?}"));
                 tracing::debug!(
                     host = self.host,
-                    ?error,
+                    error = shown,
                     "a request to an MCP server failed"
                 );
-                Err(failure::of_error(&error, &self.host))
+                let mut fault = failure::of_error(&error, &self.host);
+                fault.message = self.redactor.redact_text(&fault.message);
+                Err(fault)
             }
             Err(_) => Err(failure::silent(&self.host, patience, field)),
         }
+    }
+
+    /// Records an address that was connected to, the first time.
+    fn record(&self, address: IpAddr) {
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorded.len() < ADDRESSES && recorded.insert(address) {
+            self.witness.reached(&self.host, address);
+        }
+    }
+
+    /// What it means that an answer is no success.
+    pub(super) fn refusal(&self, status: StatusCode, headers: &HeaderMap) -> Fault {
+        failure::of_status(status, headers, &self.host, &self.redactor)
     }
 
     /// A whole body of at most `max_bytes`.
@@ -303,13 +343,5 @@ impl Events {
     /// How long the server asks to wait before that.
     pub(super) fn retry(&self) -> Option<Duration> {
         self.parser.retry()
-    }
-}
-
-fn host(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
     }
 }

@@ -7,7 +7,8 @@ use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::process::ExitStatus;
 use std::process::Stdio;
-use std::sync::OnceLock;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use rustix::process::Pid;
 use rustix::process::Signal;
@@ -50,7 +51,7 @@ pub(super) struct Supervisor {
 ///
 /// A static, because supervisors die with the *thread* that started them (`PR_SET_PDEATHSIG`): this one must
 /// outlive every session and every runtime, so nothing smaller than the process can own it.
-static ORDERS: OnceLock<Option<mpsc::Sender<Order>>> = OnceLock::new();
+static ORDERS: Mutex<Option<mpsc::Sender<Order>>> = Mutex::new(None);
 
 /// Starts `command`, whose environment holds `mark` as [`processes::MARK`].
 pub(super) async fn start(mut command: Command, mark: String) -> io::Result<Started> {
@@ -60,10 +61,7 @@ pub(super) async fn start(mut command: Command, mark: String) -> io::Result<Star
         .stderr(Stdio::piped())
         // Ctrl-C at the bridge's terminal is the bridge's alone.
         .process_group(0);
-    let orders = ORDERS
-        .get_or_init(start_thread)
-        .as_ref()
-        .ok_or_else(|| io::Error::other("no thread could be started"))?;
+    let orders = orders()?;
     let (reply, started) = oneshot::channel();
     let order = Order {
         command,
@@ -76,7 +74,18 @@ pub(super) async fn start(mut command: Command, mark: String) -> io::Result<Star
     started.await.map_err(|_| gone())?
 }
 
-fn start_thread() -> Option<mpsc::Sender<Order>> {
+/// Where orders go. A thread that the system did not give is asked for again the next time.
+fn orders() -> io::Result<mpsc::Sender<Order>> {
+    let mut orders = ORDERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(sender) = &*orders {
+        return Ok(sender.clone());
+    }
+    let sender = start_thread()?;
+    *orders = Some(sender.clone());
+    Ok(sender)
+}
+
+fn start_thread() -> io::Result<mpsc::Sender<Order>> {
     let (sender, mut orders) = mpsc::channel::<Order>(16);
     std::thread::Builder::new()
         .name("spawner".to_owned())
@@ -85,9 +94,8 @@ fn start_thread() -> Option<mpsc::Sender<Order>> {
                 // A runtime that is shutting down panics here, which must not take the others' supervisors along.
                 let _ = catch_unwind(AssertUnwindSafe(|| fulfil(order)));
             }
-        })
-        .ok()?;
-    Some(sender)
+        })?;
+    Ok(sender)
 }
 
 fn fulfil(order: Order) {
@@ -119,6 +127,11 @@ impl Supervisor {
     /// Waits until the supervisor, and with it everything it watches, is gone. Cancel-safe.
     pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
+    }
+
+    /// Its process id, until it has been waited for.
+    pub(super) fn id(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Tells it to end its command: SIGTERM, a wait, SIGKILL.

@@ -81,11 +81,7 @@ pub(super) async fn open(remote: &Remote) -> Result<Opened, Fault> {
     let response = remote.get(remote.url(), HeaderMap::new()).await?;
     let host = remote.host();
     if !response.status().is_success() {
-        return Err(failure::of_status(
-            response.status(),
-            response.headers(),
-            host,
-        ));
+        return Err(remote.refusal(response.status(), response.headers()));
     }
     if kind(&response) != Kind::Events {
         return Err(failure::not_mcp(
@@ -267,7 +263,7 @@ async fn post(remote: Arc<Remote>, endpoint: Url, message: Message) -> Option<(I
             remote.error_text(response).await;
             return None;
         }
-        Ok(response) => failure::of_status(response.status(), response.headers(), remote.host()),
+        Ok(response) => remote.refusal(response.status(), response.headers()),
         Err(fault) => fault,
     };
     tracing::debug!(

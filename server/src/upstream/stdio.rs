@@ -3,7 +3,6 @@
 //! Owns the process from start to end, and the report of how it ended. Never interprets a message.
 
 use std::io;
-use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,6 @@ use footbridge_shared::fault::FaultCode;
 use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::params::Secret;
 use footbridge_shared::params::StdioParams;
-use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -23,12 +21,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::FromUpstream;
 use super::Upstream;
-use super::command;
-use super::environment;
+use super::children;
+use super::children::Place;
+use super::launch::Group;
+use super::launch::Launched;
+use super::launch::Request;
+use super::launch::launch;
 use super::lines::Lines;
 use super::redact::Redactor;
-use super::spawner;
-use super::spawner::Started;
 use super::spawner::Supervisor;
 use super::stderr::Display;
 use super::stderr::Remains;
@@ -36,10 +36,10 @@ use super::stderr::Stderr;
 use super::stdin;
 use super::stdout::End;
 use super::stdout::Stdout;
+use crate::audit::Witness;
 use crate::config::Limits;
 use crate::supervise::LEFTOVER_WAIT;
 use crate::supervise::Verdict;
-use crate::supervise::processes;
 
 /// How much longer than it was told a supervisor may take before it is killed itself.
 const SUPERVISOR_SLACK: Duration = Duration::from_secs(1);
@@ -51,58 +51,29 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(20);
 /// Starts an MCP server.
 /// `secrets` are those that its environment does not hold, or not as a whole.
 pub(super) async fn connect(
-    params: &StdioParams,
+    request: Request<'_>,
     secrets: &[Secret],
-    program: &Path,
     limits: &Limits,
 ) -> Result<Upstream, Fault> {
-    let name = command::name(&params.command);
-    let environment = environment::of_child(&params.env);
-    let located = {
-        let params = params.clone();
-        // Looks at files, which a network file system may take its time for.
-        tokio::task::spawn_blocking(move || {
-            command::locate(&params, environment::path().as_deref())
-        })
-        .await
-        .map_err(|_| Fault::new(FaultCode::Internal, "The search for the command failed."))??
-    };
-    let mark = uuid::Uuid::new_v4().simple().to_string();
-    let mut supervised = Command::new(program);
-    supervised
-        .args(["supervise", "--report", "--parent"])
-        .arg(std::process::id().to_string())
-        .arg("--term-wait-ms")
-        .arg(limits.stop_term_wait.as_millis().to_string())
-        .arg("--")
-        .arg(located.program)
-        .args(&params.args)
-        .env_clear()
-        .envs(environment)
-        .env(processes::MARK, &mark);
-    if let Some(directory) = located.directory {
-        supervised.current_dir(directory);
-    }
-    let started = spawner::start(supervised, mark).await.map_err(|error| {
-        Fault::new(
-            FaultCode::Internal,
-            format!("The MCP server `{name}` could not be started: the bridge cannot start its supervisor ({error})."),
-        )
-        .data(UpstreamReport { command: Some(name.clone()), ..UpstreamReport::default() })
-    })?;
-    tracing::debug!(command = name, "started an MCP server");
+    let params = request.params;
+    let launched = launch(request, limits).await?;
     let redactor = Redactor::new(params.env.values().chain(secrets));
-    Ok(upstream(started, name, params, redactor, limits))
+    Ok(upstream(launched, params, redactor, limits))
 }
 
 /// Puts the tasks around a started process.
 fn upstream(
-    started: Started,
-    name: String,
+    launched: Launched,
     params: &StdioParams,
     redactor: Redactor,
     limits: &Limits,
 ) -> Upstream {
+    let Launched {
+        name,
+        started,
+        group,
+        place,
+    } = launched;
     let (sender, to_server) = mpsc::channel(limits.upstream_queue);
     let (to_bridge, receiver) = mpsc::channel(limits.upstream_queue);
     let redactor = Arc::new(redactor);
@@ -137,6 +108,9 @@ fn upstream(
     let process = Process {
         name,
         supervisor: started.supervisor,
+        group,
+        memory_bytes: limits.child_memory_bytes,
+        _place: place,
         stdin_wait: limits.stop_stdin_wait,
         term_wait: limits.stop_term_wait,
         message_bytes: limits.upstream_message_bytes,
@@ -147,8 +121,10 @@ fn upstream(
         stdout_end,
         stderr_end,
     };
+    let (witness, pid) = (Witness::here(), process.supervisor.id());
     tasks.spawn(async move {
         let fault = process.attend().await;
+        witness.exited(pid, fault.code, fault.data.as_deref());
         // Fails when the session is over, and waits for it as long as it is not.
         let _ = to_bridge.send(FromUpstream::Gone(fault)).await;
     });
@@ -164,6 +140,9 @@ fn upstream(
 struct Process {
     name: String,
     supervisor: Supervisor,
+    group: Group,
+    memory_bytes: usize,
+    _place: Place,
     stdin_wait: Duration,
     term_wait: Duration,
     message_bytes: usize,
@@ -224,6 +203,7 @@ impl Process {
             // A supervisor never ends by a signal of its own accord: it was killed and has left things behind.
             self.sweep().await;
         }
+        self.group.end().await;
         self.ending.cancel();
         if !stdout_ended && (&mut self.stdout_end).await == Ok(End::TooLarge) {
             reason = Reason::TooLarge;
@@ -281,6 +261,13 @@ impl Process {
             stderr: remains.text,
             ..UpstreamReport::default()
         };
+        if let Some(Verdict::NotStarted(errno)) = verdict {
+            let error = io::Error::from_raw_os_error(errno);
+            if children::is_exhaustion(&error) {
+                return children::exhausted(name, &error).data(report);
+            }
+        }
+        let was_killed = (reason, verdict) == (Reason::Exited, Some(Verdict::Signal(9)));
         let (code, message) = match (reason, verdict) {
             (_, Some(Verdict::NotStarted(errno))) => (
                 FaultCode::UpstreamFailed,
@@ -328,7 +315,14 @@ impl Process {
                 format!("The MCP server `{name}` is gone."),
             ),
         };
-        Fault::new(code, message).data(report)
+        let fault = Fault::new(code, message).data(report);
+        if was_killed && self.group.is_there() {
+            return fault.hint(format!(
+                "It may have needed more than the {} bytes of memory that limits.child_memory_bytes gives it.",
+                self.memory_bytes
+            ));
+        }
+        fault
     }
 }
 

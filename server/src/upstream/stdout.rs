@@ -165,6 +165,20 @@ fn decode(line: &[u8], encoding_errors: EncodingErrors) -> Decoded {
     }
 }
 
+/// What [`decode`] makes of a line, for the fuzz targets: texts of messages, and noise.
+#[cfg(feature = "fuzzing")]
+pub(super) fn items(line: &[u8], encoding_errors: EncodingErrors) -> Vec<Result<String, Vec<u8>>> {
+    let item = |item: Result<Message, Noise>| match item {
+        Ok(message) => Ok(message.into_text()),
+        Err(noise) => Err(noise.text),
+    };
+    match decode(line, encoding_errors) {
+        Decoded::Blank => Vec::new(),
+        Decoded::One(one) => vec![item(one)],
+        Decoded::Many(many) => many.into_iter().map(item).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

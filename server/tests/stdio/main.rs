@@ -4,6 +4,8 @@
 mod carried;
 mod ends;
 mod family;
+mod faults;
+mod sandbox;
 mod shown;
 
 use std::path::Path;
@@ -12,7 +14,10 @@ use std::time::Duration;
 use footbridge::catalogue::Catalogue;
 use footbridge::config::Commands;
 use footbridge::config::Limits;
+use footbridge::config::sandbox::Sandbox;
 use footbridge::policy::Policy;
+use footbridge::sandbox::SandboxLevel;
+use footbridge::sandbox::SandboxOptions;
 use footbridge::upstream;
 use footbridge::upstream::FromUpstream;
 use footbridge::upstream::Upstream;
@@ -57,11 +62,28 @@ fn python(script: &str) -> StdioParams {
 }
 
 async fn connect_with(params: StdioParams, limits: &Limits) -> Result<Upstream, Fault> {
+    connect_in(Sandbox::default(), params, limits).await
+}
+
+/// A level of the sandbox, which this machine must give: these tests are not for others.
+fn at(level: SandboxLevel) -> Sandbox {
+    match Sandbox::default().of_server(Some(level), &SandboxOptions::default(), program()) {
+        Ok(sandbox) => sandbox,
+        Err(missing) => panic!("{}: {missing}", level.name()),
+    }
+}
+
+async fn connect_in(
+    sandbox: Sandbox,
+    params: StdioParams,
+    limits: &Limits,
+) -> Result<Upstream, Fault> {
     let policy = Policy::new(
         Commands::Any,
         Catalogue::default(),
         std::sync::Arc::default(),
-    );
+    )
+    .with_sandbox(std::sync::Arc::new(sandbox), Vec::new());
     let approved = policy.approve(&ServerParams::Stdio(params))?;
     upstream::connect(&approved, program(), limits).await
 }
@@ -124,6 +146,41 @@ async fn all(upstream: &mut Upstream) -> (Vec<Message>, Vec<String>, Fault) {
 
 fn texts(messages: Vec<Message>) -> Vec<String> {
     messages.into_iter().map(Message::into_text).collect()
+}
+
+/// The params of the next message, as JSON.
+async fn next_params(upstream: &mut Upstream) -> serde_json::Value {
+    let Message::Notification(notification) = next_message(upstream).await else {
+        panic!("no notification");
+    };
+    serde_json::from_str(notification.params().expect("params")).expect("JSON")
+}
+
+/// The living processes that have this text in their command line.
+fn with_command_line(text: &str) -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid: &i32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(text)
+        })
+        .filter(|pid| is_alive(*pid))
+        .collect()
+}
+
+/// A text that no other command line has.
+fn unique() -> String {
+    static MADE: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let n = MADE.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    format!("1000.{}0{n}", std::process::id())
+}
+
+/// A directory of a test's own.
+fn scratch() -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("footbridge-{}", unique()));
+    std::fs::create_dir_all(&folder).expect("a directory");
+    folder.canonicalize().expect("it is there")
 }
 
 /// The process ids that a test's MCP server names in a message: `{"method":"pids","params":[1,2]}`.

@@ -145,6 +145,11 @@ impl Inputs {
             desk.refuse(browser_id, &fault);
             return None;
         };
+        if let Err(fault) = desk.asked.room_for(wanted.len()) {
+            desk.refuse(browser_id.clone(), &fault);
+            self.completed(&browser_id, desk);
+            return None;
+        }
         let rounds = call.rounds;
         desk.calls.park(call);
         let entries: Vec<Entry> = wanted

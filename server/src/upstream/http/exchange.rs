@@ -296,7 +296,7 @@ impl Exchange<'_> {
         {
             return Attempt::Forgotten(greeted.clone());
         }
-        let fault = failure::of_status(status, &headers, remote.host());
+        let fault = remote.refusal(status, &headers);
         let is_about_credentials =
             matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         if let Some(answer) = answer.filter(|_| !is_about_credentials) {

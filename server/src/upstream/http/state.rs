@@ -109,6 +109,11 @@ impl State {
     pub(super) fn greet(&mut self, result: &str, id: Option<HeaderValue>) {
         self.n_greeted += 1;
         let version = text_member(result, "protocolVersion");
+        // Whoever has it may speak in the session.
+        let id = id.map(|mut id| {
+            id.set_sensitive(true);
+            id
+        });
         self.session = Session::Greeted(Greeted {
             version: version.and_then(|version| HeaderValue::from_str(&version).ok()),
             id,
