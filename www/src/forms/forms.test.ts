@@ -153,6 +153,10 @@ describe("what a server of the catalogue asks for", () => {
 
   it("is left to the bridge where JavaScript has no such pattern", () => {
     expect(complaintAbout({ ...input, pattern: "(?x) a+ \\z" }, "b")).toBeNull();
+    expect(complaintAbout({ ...input, pattern: "[a-z&&[^b]]+" }, "c")).toBeNull();
+    expect(complaintAbout({ ...input, pattern: "[a-z--b]+" }, "c")).toBeNull();
+    expect(complaintAbout({ ...input, pattern: "\\w+" }, "é")).toBeNull();
+    expect(complaintAbout({ ...input, pattern: "\\w+" }, "e;")).not.toBeNull();
   });
 
   it("begins with the defaults that may be seen and leaves empty fields out", () => {

@@ -16,7 +16,7 @@ export function complaintAbout(input: CatalogueInput, value: string): string | n
   if (input.options !== undefined) return input.options.includes(value) ? null : "Choose one of the options.";
   if (input.pattern === undefined) return null;
   const pattern = wholePattern(input.pattern);
-  return pattern === null || pattern.test(value) ? null : `This must match ${input.pattern}`;
+  return pattern === null || MEANS_MORE_THERE.test(value) || pattern.test(value) ? null : `This must match ${input.pattern}`;
 }
 
 /** The values that were given; an empty field is none. */
@@ -25,8 +25,15 @@ export function givenInputs(inputs: CatalogueInput[], values: InputValues): Inpu
   return Object.fromEntries(given);
 }
 
+/** Of these the bridge's `\d` and `\w` know more than JavaScript's. */
+const MEANS_MORE_THERE = /[^ -~]/;
+
+/** Means something else in JavaScript: the bridge can cut and subtract classes of characters. */
+const SETS = /&&|--|~~/;
+
 /** The pattern over the whole value; null when it uses what JavaScript's syntax does not have. */
 function wholePattern(pattern: string): RegExp | null {
+  if (SETS.test(pattern)) return null;
   try {
     return new RegExp(`^(?:${pattern})$`, "u");
   } catch {

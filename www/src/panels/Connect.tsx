@@ -1,6 +1,6 @@
 import { Alert, Badge, Button, Card, Group, Loader, Stack, Text, Title } from "@mantine/core";
 import type { CatalogueEntry } from "footbridge";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { ErrorBanner } from "../content/ErrorBanner";
 import { Revealed } from "../content/Revealed";
 import { useSession, useView } from "../session/useSession";
@@ -109,6 +109,16 @@ function ServerCard({ entry }: { entry: CatalogueEntry }) {
   // After a failed attempt the form is as it was.
   const given = useView(({ failure, target }) => (failure !== null && target?.kind === "catalogue" && target.server === entry.name ? target.inputs : undefined));
   const [isAsking, setAsking] = useState(given !== undefined);
+  // The form takes the place of the button that opened it, and gives it back: so does the keyboard's focus.
+  const [wasAsked, setAsked] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (wasAsked && !isAsking) button.current?.focus();
+  }, [wasAsked, isAsking]);
+  const ask = (): void => {
+    setAsked(true);
+    setAsking(true);
+  };
   const connect = (values?: Record<string, string>): void => void session.connect({ kind: "catalogue", server: entry.name, label, ...(values && { inputs: values }) });
   return (
     <Card withBorder padding="md" data-testid={`server-card-${entry.name}`}>
@@ -125,14 +135,15 @@ function ServerCard({ entry }: { entry: CatalogueEntry }) {
           {entry.description ?? (entry.title === undefined ? "No description." : entry.name)}
         </Text>
         {isAsking && inputs.length > 0 ? (
-          <ServerInputs label={label} inputs={inputs} given={given} onSubmit={connect} onCancel={() => setAsking(false)} />
+          <ServerInputs label={label} inputs={inputs} given={given} focus={wasAsked} onSubmit={connect} onCancel={() => setAsking(false)} />
         ) : (
           <Button
+            ref={button}
             fullWidth
             variant={entry.name === "demo" ? "filled" : "light"}
             aria-label={`Connect to ${label}`}
             data-testid={`connect-${entry.name}`}
-            onClick={() => (inputs.length > 0 ? setAsking(true) : connect())}
+            onClick={() => (inputs.length > 0 ? ask() : connect())}
           >
             Connect
           </Button>
