@@ -140,11 +140,13 @@ test("what only the bridge can judge is told, and the form is as it was", async 
   const banner = page.getByTestId("error-banner");
   await banner.waitFor();
   assert.match(await banner.innerText(), /inputs\.label must not begin with a hyphen/);
+  await page.getByTestId("server-inputs").getByText("This must not begin with a hyphen").waitFor();
   assert.doesNotMatch(await banner.innerText(), /label-as-option|very-secret/);
   await page.screenshot({ path: `${screenshots}inputs-dark.png`, fullPage: true });
   assert.equal(await input(page, "root").inputValue(), ROOT);
   assert.equal(await input(page, "api-key").inputValue(), SECRET);
   await input(page, "label").fill("a label; $(touch x)");
+  assert.equal(await input(page, "label").getAttribute("aria-invalid"), null, "the new one has not been judged");
   await page.getByTestId("server-inputs-submit").click();
   await ready(page);
   assert.deepEqual(told().args, ["--root", ROOT, "read", "north", "a label; $(touch x)"]);

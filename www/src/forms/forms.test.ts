@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseArgv, quoteArgv } from "./argv";
 import { draftOf, withText } from "./draft";
-import { complaintAbout, givenInputs, initialInputs } from "./inputs";
+import { complaintAbout, givenInputs, initialInputs, refusalIn } from "./inputs";
 import { parseMcpServers } from "./mcpServers";
 import { forForm, hasFields, initialValue } from "./schema";
 import { secretFields } from "./secrets";
@@ -157,6 +157,15 @@ describe("what a server of the catalogue asks for", () => {
     expect(complaintAbout({ ...input, pattern: "[a-z--b]+" }, "c")).toBeNull();
     expect(complaintAbout({ ...input, pattern: "\\w+" }, "é")).toBeNull();
     expect(complaintAbout({ ...input, pattern: "\\w+" }, "e;")).not.toBeNull();
+  });
+
+  it("has what the bridge says of a value beside it", () => {
+    const message = "server_params.inputs.root must not begin with a hyphen.";
+    expect(refusalIn({ message, data: { field: "server_params.inputs.root" } })).toEqual({ name: "root", complaint: "This must not begin with a hyphen." });
+    expect(refusalIn({ message, data: { field: "server_params.server" } })).toBeNull();
+    expect(refusalIn({ message, data: ["field"] })).toBeNull();
+    expect(refusalIn({ message })).toBeNull();
+    expect(refusalIn(null)).toBeNull();
   });
 
   it("begins with the defaults that may be seen and leaves empty fields out", () => {

@@ -1,6 +1,7 @@
 // What a server of the catalogue asks for before it starts, and which answers the bridge would take.
 
-import type { CatalogueInput } from "footbridge";
+import type { CatalogueInput, Json } from "footbridge";
+import { isObject } from "../session/mcp";
 
 /** What has been filled in, by the input's name. Secrets included: it lives in memory only. */
 export type InputValues = Record<string, string>;
@@ -23,6 +24,16 @@ export function complaintAbout(input: CatalogueInput, value: string): string | n
 export function givenInputs(inputs: CatalogueInput[], values: InputValues): InputValues {
   const given = inputs.map(({ name }) => [name, values[name] ?? ""] as const).filter(([, value]) => value !== "");
   return Object.fromEntries(given);
+}
+
+const FIELD = "server_params.inputs.";
+
+/** What the bridge said of a value, by the input's name; null when a failure is about something else. */
+export function refusalIn(failure: { message: string; data?: Json } | null): { name: string; complaint: string } | null {
+  const field = isObject(failure?.data) ? failure.data["field"] : undefined;
+  if (failure === null || typeof field !== "string" || !field.startsWith(FIELD)) return null;
+  const { message } = failure;
+  return { name: field.slice(FIELD.length), complaint: message.startsWith(`${field} `) ? `This ${message.slice(field.length + 1)}` : message };
 }
 
 /** Of these the bridge's `\d` and `\w` know more than JavaScript's. */

@@ -1,8 +1,10 @@
 import { Alert, Badge, Button, Card, Group, Loader, Stack, Text, Title } from "@mantine/core";
+import { FootbridgeError } from "footbridge";
 import type { CatalogueEntry } from "footbridge";
 import { useEffect, useRef, useState } from "react";
 import { ErrorBanner } from "../content/ErrorBanner";
 import { Revealed } from "../content/Revealed";
+import { refusalIn } from "../forms/inputs";
 import { useSession, useView } from "../session/useSession";
 import { describeTarget } from "../session/target";
 import { OwnServer } from "./OwnServer";
@@ -107,7 +109,9 @@ function ServerCard({ entry }: { entry: CatalogueEntry }) {
   const label = entry.title ?? entry.name;
   const inputs = entry.inputs ?? [];
   // After a failed attempt the form is as it was.
-  const given = useView(({ failure, target }) => (failure !== null && target?.kind === "catalogue" && target.server === entry.name ? target.inputs : undefined));
+  const isMine = useView(({ failure, target }) => failure !== null && target?.kind === "catalogue" && target.server === entry.name);
+  const given = useView(({ target }) => (isMine && target?.kind === "catalogue" ? target.inputs : undefined));
+  const failure = useView((view) => (isMine && view.failure instanceof FootbridgeError ? view.failure : null));
   const [isAsking, setAsking] = useState(given !== undefined);
   // The form takes the place of the button that opened it, and gives it back: so does the keyboard's focus.
   const [wasAsked, setAsked] = useState(false);
@@ -121,7 +125,7 @@ function ServerCard({ entry }: { entry: CatalogueEntry }) {
   };
   const connect = (values?: Record<string, string>): void => void session.connect({ kind: "catalogue", server: entry.name, label, ...(values && { inputs: values }) });
   return (
-    <Card withBorder padding="md" data-testid={`server-card-${entry.name}`}>
+    <Card withBorder padding="md" className={isAsking && inputs.length > 0 ? "fb-card-asking" : ""} data-testid={`server-card-${entry.name}`}>
       <Stack gap="xs" h="100%">
         <Group justify="space-between" wrap="nowrap" gap="xs">
           <Text fw={600} truncate title={label}>
@@ -135,7 +139,7 @@ function ServerCard({ entry }: { entry: CatalogueEntry }) {
           {entry.description ?? (entry.title === undefined ? "No description." : entry.name)}
         </Text>
         {isAsking && inputs.length > 0 ? (
-          <ServerInputs label={label} inputs={inputs} given={given} focus={wasAsked} onSubmit={connect} onCancel={() => setAsking(false)} />
+          <ServerInputs label={label} inputs={inputs} given={given} refusal={refusalIn(failure)} focus={wasAsked} onSubmit={connect} onCancel={() => setAsking(false)} />
         ) : (
           <Button
             ref={button}

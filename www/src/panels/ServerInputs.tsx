@@ -10,6 +10,8 @@ interface ServerInputsProps {
   inputs: CatalogueInput[];
   /** What was given at the last attempt. */
   given: InputValues | undefined;
+  /** What the bridge said of one of them. */
+  refusal: { name: string; complaint: string } | null;
   /** Takes the keyboard to the first field. */
   focus: boolean;
   onSubmit: (values: InputValues) => void;
@@ -17,7 +19,7 @@ interface ServerInputsProps {
 }
 
 /** What a server of the catalogue asks for. The values go to the bridge with the next connect and are kept nowhere. */
-export function ServerInputs({ label, inputs, given, focus, onSubmit, onCancel }: ServerInputsProps) {
+export function ServerInputs({ label, inputs, given, refusal, focus, onSubmit, onCancel }: ServerInputsProps) {
   const form = useRef<HTMLFormElement>(null);
   const [values, setValues] = useState<InputValues>(() => ({ ...initialInputs(inputs), ...given }));
   const [wasTried, setTried] = useState(false);
@@ -47,8 +49,9 @@ export function ServerInputs({ label, inputs, given, focus, onSubmit, onCancel }
         {inputs.map((input, index) => {
           const value = values[input.name] ?? "";
           // A field that is still empty is not wrong before the first attempt.
-          const complaint = wasTried || value !== "" ? complaints[index] : null;
-          return <Field key={input.name} input={input} value={value} complaint={complaint ?? null} onChange={(text) => setValues({ ...values, [input.name]: text })} />;
+          const own = wasTried || value !== "" ? complaints[index] : null;
+          const isRefused = refusal?.name === input.name && value === (given?.[input.name] ?? "");
+          return <Field key={input.name} input={input} value={value} complaint={own ?? (isRefused ? refusal.complaint : null)} onChange={(text) => setValues({ ...values, [input.name]: text })} />;
         })}
         <Group gap="xs" justify="flex-end">
           <Button size="sm" variant="subtle" color="gray" onClick={onCancel} data-testid="server-inputs-cancel">
