@@ -144,7 +144,7 @@ impl Bridge {
         self.address
     }
 
-    /// The URL that it prints.
+    /// The URL of its page, as it printed it.
     pub fn page_url(&self) -> &str {
         &self.page_url
     }
