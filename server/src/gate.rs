@@ -14,6 +14,7 @@ mod rates;
 mod signatures;
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use footbridge_shared::fault::Fault;
@@ -22,6 +23,7 @@ use poem::Request;
 use poem::http::HeaderMap;
 use poem::http::HeaderName;
 use poem::http::Version;
+use poem::http::header;
 use poem::http::header::InvalidHeaderName;
 
 pub use self::credentials::offered_subprotocols;
@@ -174,6 +176,16 @@ impl Gate {
             ));
         }
         let headers = request.headers();
+        // Two readings of where a body ends are how requests are smuggled (RFC 9112, 6.3). hyper takes the length away
+        // before it is seen here, and ends the connection; should that change, it is refused.
+        if headers.contains_key(header::TRANSFER_ENCODING)
+            && headers.contains_key(header::CONTENT_LENGTH)
+        {
+            return Err(Fault::new(
+                FaultCode::BadRequest,
+                "A request has either Content-Length or Transfer-Encoding, not both.",
+            ));
+        }
         // `name: value\r\n` each, after `METHOD target HTTP/1.1\r\n`, before `\r\n`.
         let n_bytes: usize = headers
             .iter()
@@ -278,9 +290,11 @@ fn unauthorized(message: &str, hint: &str) -> Fault {
 
 fn too_many(message: &str, wait: Duration) -> Fault {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+    let seconds = NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN);
     Fault::new(FaultCode::TooManyRequests, message)
         .hint(format!("Try again in {seconds} s."))
-        .retry_after(Duration::from_secs(seconds.max(1)))
+        .retry_after(seconds)
 }
 
 /// The one value of a header; an error when there are several, or when it is not visible ASCII.

@@ -10,8 +10,8 @@ mod page;
 mod socket;
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use footbridge_shared::api::ErrorResponse;
 use footbridge_shared::fault::Fault;
@@ -43,8 +43,8 @@ use crate::tickets::Tickets;
 /// Under which path the routes are.
 pub const PREFIX: &str = "/api/mcp";
 
-/// When to try again, where nothing better is known.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// In how many seconds to try again, where nothing better is known.
+const RETRY_AFTER: u32 = 5;
 
 /// What the routes work with.
 #[derive(Debug)]
@@ -275,8 +275,8 @@ fn refuse(fault: &Fault) -> Response {
         fault.code,
         FaultCode::TooManyRequests | FaultCode::TooManySessions | FaultCode::ShuttingDown
     ) {
-        let wait = fault.retry_after.unwrap_or(RETRY_AFTER);
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        let seconds = fault.retry_after.map_or(RETRY_AFTER, NonZeroU32::get);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     harden(&mut response);
     response

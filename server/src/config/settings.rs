@@ -1,6 +1,7 @@
 //! What people may say about a bridge: as a flag, as a variable, or as a key of the configuration file.
 //!
-//! Owns the one declaration of each setting, and that a flag wins over a variable. Never judges what was said; that is [`crate::config::startup`].
+//! Owns the one declaration of each setting, and that a flag wins over a variable. Never judges what was said; that is
+//! [`crate::config::startup`].
 
 use std::path::PathBuf;
 
