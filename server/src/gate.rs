@@ -48,6 +48,7 @@ pub struct Gate {
     names: Names,
     forwarders: Vec<ipnet::IpNet>,
     demand: Demand,
+    metrics_token: Option<Digest>,
     hint: &'static str,
     failures: Failures,
     connects: Connects,
@@ -63,6 +64,14 @@ enum Demand {
     Nothing,
 }
 
+/// What a request shows of who asks.
+enum Shown {
+    Somebody(Principal),
+    Nothing,
+    /// Nobody, but it may read the metrics.
+    MetricsToken,
+}
+
 /// A request that has passed.
 #[derive(Clone, Debug)]
 pub struct Admission {
@@ -72,12 +81,17 @@ pub struct Admission {
     pub needs_cors: bool,
     /// Who brought a valid credential; `None` when there was none. A wrong one does not get this far.
     pub principal: Option<Principal>,
+    /// Whether it brought the token for the metrics, and asks for them.
+    pub reads_metrics: bool,
     /// Where the request comes from.
     pub peer: IpAddr,
     /// How to get a credential.
     hint: &'static str,
     is_operator: bool,
 }
+
+/// Where the metrics are.
+pub const METRICS: &str = "/metrics";
 
 impl Gate {
     /// The gate of a bridge that listens on this port. `keys` are those that JWTs are checked with.
@@ -107,6 +121,10 @@ impl Gate {
             names: Names::new(config, port),
             forwarders: config.forwarders.clone(),
             demand,
+            metrics_token: config
+                .metrics_token
+                .as_ref()
+                .map(|token| Digest::of(token.expose())),
             hint,
             failures: Failures::new(&limits),
             connects: Connects::new(&limits),
@@ -124,7 +142,12 @@ impl Gate {
         let origin = self.names.check_origin(request)?;
         let needs_cors = !origin.is_empty() && !origin.ends_with(&format!("://{host}"));
         let peer = self.peer(request);
-        let principal = self.authenticate(request, peer).await?;
+        let shown = self.authenticate(request, peer).await?;
+        let (principal, reads_metrics) = match shown {
+            Shown::Somebody(principal) => (Some(principal), false),
+            Shown::Nothing => (None, false),
+            Shown::MetricsToken => (None, true),
+        };
         let is_operator = match self.demand {
             Demand::Token(_) | Demand::Nothing => principal.is_some(),
             Demand::Jwt(_) | Demand::Proxy(_) => false,
@@ -133,6 +156,7 @@ impl Gate {
             origin,
             needs_cors,
             principal,
+            reads_metrics,
             peer,
             hint: self.hint,
             is_operator,
@@ -203,41 +227,47 @@ impl Gate {
                 ),
             ));
         }
-        if headers.len() > self.limits.head_fields {
-            meters::reached("head_fields");
+        if headers.len() > self.limits.headers {
+            meters::reached("headers");
             return Err(Fault::new(
                 FaultCode::HeadTooLarge,
                 format!(
-                    "A request head may have at most {} lines.",
-                    self.limits.head_fields
+                    "A request may have at most {} headers.",
+                    self.limits.headers
                 ),
             ));
         }
         Ok(())
     }
 
-    /// Who brings a credential. A wrong one is refused even where none is needed.
-    async fn authenticate(
-        &self,
-        request: &Request,
-        peer: IpAddr,
-    ) -> Result<Option<Principal>, Fault> {
+    /// What a request shows of who asks. A wrong credential is refused even where none is needed.
+    async fn authenticate(&self, request: &Request, peer: IpAddr) -> Result<Shown, Fault> {
         let headers = request.headers();
+        // The token for the metrics is wrong everywhere else.
+        let for_metrics = self
+            .metrics_token
+            .as_ref()
+            .filter(|_| request.uri().path() == METRICS && brings_bearer(headers));
         let brings_one = match &self.demand {
-            Demand::Nothing => return Ok(Some(Principal::anyone())),
+            Demand::Nothing => return Ok(Shown::Somebody(Principal::anyone())),
             Demand::Token(_) | Demand::Jwt(_) => brings_bearer(headers),
             Demand::Proxy(rule) => rule.is_claimed(headers),
         };
-        if !brings_one {
-            return Ok(None);
+        if !brings_one && for_metrics.is_none() {
+            return Ok(Shown::Nothing);
         }
         let key = peers::rate_key(peer);
         // A right one has to wait too: the answer would say that it is right.
         if let Some(wait) = self.failures.wait(key) {
             return Err(too_many("Too many wrong credentials came from here.", wait));
         }
+        if let (Some(expected), Ok(Some(given))) = (for_metrics, bearer(headers))
+            && expected.is_of(given)
+        {
+            return Ok(Shown::MetricsToken);
+        }
         let shown = match &self.demand {
-            Demand::Nothing => return Ok(Some(Principal::anyone())),
+            Demand::Nothing => Ok(Some(Principal::anyone())),
             Demand::Token(expected) => bearer(headers)
                 .map_err(str::to_owned)
                 .and_then(|given| of_token(expected, given)),
@@ -249,12 +279,14 @@ impl Gate {
                 Ok(None) => Ok(None),
                 Err(sentence) => Err(sentence.to_owned()),
             },
+            Demand::Proxy(_) if !brings_one => Err("The token is wrong.".to_owned()),
             Demand::Proxy(rule) => rule.user(headers, peers::tcp_peer(request)),
         };
-        shown.map_err(|sentence| {
+        let principal = shown.map_err(|sentence| {
             self.failures.count(key);
             unauthorized(&sentence, self.hint)
-        })
+        })?;
+        Ok(principal.map_or(Shown::Nothing, Shown::Somebody))
     }
 }
 

@@ -20,6 +20,7 @@ use footbridge::config::settings::Settings;
 use footbridge::config::startup::Startup;
 use footbridge::demo;
 use footbridge::logs;
+use footbridge::meters;
 use footbridge::open;
 use footbridge::runtime_file::RuntimeFile;
 use footbridge::serve::Bound;
@@ -106,6 +107,7 @@ fn run_serve(settings: Settings) -> ExitCode {
         say(&mut io::stderr(), &format!("Warning: {warning}"));
     }
     log_to_stderr(&startup.log);
+    meters::install();
     let audit = match start_audit(&startup.config) {
         Ok(audit) => audit,
         Err(error) => return fail(&error.to_string()),
@@ -152,9 +154,10 @@ async fn serve(startup: Startup, audit: Option<&Audit>) -> ExitCode {
     };
     let url = bound.page_url();
     // It is there before anybody is told that the bridge listens.
-    let written = startup
-        .runtime_folder
-        .map(|folder| RuntimeFile::write(&folder, bound.address(), &url, bound.token()));
+    let written = startup.runtime_folder.map(|folder| {
+        let port = bound.address().port();
+        RuntimeFile::write(&folder, port, &bound.local_url(), &url, bound.token())
+    });
     let _file = match written.transpose() {
         Ok(file) => file,
         Err(error) => {

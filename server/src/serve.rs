@@ -6,10 +6,14 @@ use std::sync::Arc;
 
 use footbridge_shared::params::Secret;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
+use tracing::warn;
 
 use crate::accept;
+use crate::accept::Door;
+use crate::audit;
 use crate::config::Auth;
 use crate::config::Config;
 use crate::gate::Gate;
@@ -17,10 +21,12 @@ use crate::gate::KeyRing;
 use crate::http;
 use crate::http::App;
 use crate::jwks::Refresher;
+use crate::meters;
 use crate::policy::Policy;
 use crate::policy::follow;
 use crate::sessions::Sessions;
 use crate::tickets::Tickets;
+use crate::tls::Tls;
 
 /// A bridge that has bound its port and not begun to serve.
 #[derive(Debug)]
@@ -50,13 +56,19 @@ impl Bound {
         self.address
     }
 
+    /// Where it listens.
+    pub fn local_url(&self) -> String {
+        let scheme = self.config.tls.as_ref().map_or("http", |_| "https");
+        format!("{scheme}://{}", self.address)
+    }
+
     /// The URL to open in a browser. The token is in the fragment, which never leaves the browser.
     pub fn page_url(&self) -> String {
         let base = self
             .config
             .public_url
             .clone()
-            .unwrap_or_else(|| format!("http://{}", self.address));
+            .unwrap_or_else(|| self.local_url());
         let base = base.trim_end_matches('/');
         match &self.config.auth {
             Auth::Token(token) => format!("{base}/#token={}", Secret::expose(token)),
@@ -75,9 +87,16 @@ impl Bound {
     /// Serves until `stop` is cancelled, then drains; how many sessions did not end in time.
     ///
     /// # Errors
-    /// When the system has no randomness for the tickets' key, or the keys for JWTs are in a file that cannot be used.
+    /// When the system has no randomness for the tickets' key, the certificate has become unreadable, or the keys for
+    /// JWTs are in a file that cannot be used.
     pub async fn serve(self, stop: CancellationToken) -> io::Result<usize> {
         let limits = self.config.limits.clone();
+        for limit in limits.list() {
+            meters::bound(limit.name, limit.value);
+        }
+        let tls = self.config.tls.clone().map(Tls::new).transpose();
+        let tls = tls.map_err(io::Error::other)?;
+        let behind_proxy = self.config.behind_tls_proxy;
         let keys = KeyRing::default();
         let refresher = refresher(&self.config, &keys).await?;
         let sessions = Sessions::new(limits.clone());
@@ -94,13 +113,18 @@ impl Bound {
             info!("draining");
             sessions.drain(limits.drain_timeout).await
         };
-        let accepting = accept::serve(
-            self.listener,
-            http::routes(Arc::clone(&app)),
-            &limits,
-            stop.clone(),
-            limits.drain_timeout,
-        );
+        let door = Door {
+            listener: self.listener,
+            tls: tls.as_ref().map(Tls::acceptor),
+            behind_proxy,
+            limits: &limits,
+            stop: stop.clone(),
+        };
+        let accepting = accept::serve(door, http::routes(Arc::clone(&app)));
+        let mut watches = JoinSet::new();
+        if let Some(tls) = tls {
+            watches.spawn(tls.watch(|problem| reloaded("tls", problem)));
+        }
         let refreshing = async {
             match refresher {
                 Some(refresher) => refresher.run().await,
@@ -138,6 +162,18 @@ async fn refresher(config: &Config, keys: &KeyRing) -> io::Result<Option<Refresh
     let mut refresher = Refresher::new(source, keys.clone(), egress, config.limits.clone());
     refresher.start().await?;
     Ok(Some(refresher))
+}
+
+fn reloaded(what: &'static str, problem: Option<&str>) {
+    match problem {
+        None => info!(what, "read again"),
+        Some(problem) => warn!(
+            what,
+            problem, "could not be read again; the old one stays in use"
+        ),
+    }
+    meters::reloaded(what, problem.is_none());
+    audit::record(&audit::Record::Reloaded { what, problem });
 }
 
 fn policy(config: &Config) -> Policy {

@@ -240,6 +240,7 @@ impl Tickets {
         };
         let (end, now) = (expires.timestamp_millis(), now.timestamp_millis());
         self.pending.add(unique, end, entry, now).map_err(no_room)?;
+        meters::ticket();
         Ok(Issued {
             warnings,
             session_id,
@@ -312,6 +313,7 @@ impl Tickets {
             .ok_or_else(|| invalid("The ticket is not valid for this URL."))?;
         let now = now.timestamp_millis();
         if contents.expires < now {
+            meters::reached("ticket_life");
             return Err(invalid("The ticket has expired."));
         }
         if contents.origin != presented.origin {

@@ -184,7 +184,7 @@ async fn a_second_request_cannot_be_smuggled_behind_two_lengths() {
 
 #[tokio::test]
 async fn a_head_one_byte_or_one_line_too_long_is_431() {
-    let bridge = Bridge::configured("[limits]\nhead_bytes = 8192\nhead_fields = 20").await;
+    let bridge = Bridge::configured("[limits]\nhead_bytes = 8192\nheaders = 20").await;
     let address = bridge.address();
     let send = async |target: &str, lines: &str| {
         let head =

@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
         "runtime_file",
         "sandbox",
         "supervise",
+        "tls",
         "variables",
     ],
     &["audit", "catalogue"],

@@ -34,7 +34,7 @@ pub struct Settings {
     #[serde(skip)]
     pub config: Option<PathBuf>,
 
-    /// Listen here; anything but a loopback address also needs a token, --public-url and --behind-tls-proxy. [default: 127.0.0.1:8000]
+    /// Listen here; anything but a loopback address also needs a token, --public-url and TLS (--tls-cert or --behind-tls-proxy). [default: 127.0.0.1:8000]
     #[arg(
         long,
         env = "FOOTBRIDGE_LISTEN",
@@ -172,6 +172,21 @@ pub struct Settings {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     pub runtime_file: Option<bool>,
+
+    /// Speak TLS with the certificate chain in this PEM file, its own certificate first; read again when it changes. [default: none]
+    #[arg(long, env = "FOOTBRIDGE_TLS_CERT")]
+    #[arg(value_name = "FILE", hide_env_values = true)]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of --tls-cert, in a PEM file (PKCS#8, SEC1 or PKCS#1); read again when it changes. [default: none]
+    #[arg(long, env = "FOOTBRIDGE_TLS_KEY")]
+    #[arg(value_name = "FILE", hide_env_values = true)]
+    pub tls_key: Option<PathBuf>,
+
+    /// Let whoever brings the token in this file read /metrics, and nothing else. [default: none]
+    #[arg(long, env = "FOOTBRIDGE_METRICS_TOKEN_FILE")]
+    #[arg(value_name = "FILE", hide_env_values = true)]
+    pub metrics_token_file: Option<PathBuf>,
 
     /// Let callers reach remote MCP servers at this host (also `*.example.com`, `host:port`) or network, which would be refused as private or without TLS; may be repeated, and a variable separates by commas. [default: none]
     #[arg(
@@ -409,6 +424,9 @@ mod tests {
             behind_tls_proxy = true
             trust_forwarded_for = ["a"]
             runtime_file = true
+            tls_cert = "a"
+            tls_key = "a"
+            metrics_token_file = "a"
             sandbox = "none"
             sandbox_write = ["a"]
             sandbox_network = true
@@ -452,6 +470,9 @@ mod tests {
             "--behind-tls-proxy=n",
             "--trust-forwarded-for=c,d",
             "--runtime-file=no",
+            "--tls-cert=b",
+            "--tls-key=b",
+            "--metrics-token-file=b",
             "--sandbox=bwrap",
             "--sandbox-write=c,d",
             "--sandbox-network=false",

@@ -19,11 +19,17 @@ pub(super) struct Names {
     /// Lower case, with the port unless it is the scheme's own.
     hosts: Vec<String>,
     origins: Vec<String>,
+    /// The port that a `Host` need not name.
+    usual_port: &'static str,
 }
 
 impl Names {
     /// Those of a bridge that listens on this port.
     pub(super) fn new(config: &Config, port: u16) -> Self {
+        let (scheme, usual_port) = match config.tls {
+            Some(_) => ("https", "443"),
+            None => ("http", "80"),
+        };
         let mut hosts = Vec::new();
         let mut origins = Vec::new();
         let mut names = vec![
@@ -40,11 +46,11 @@ impl Names {
             });
         }
         for name in names {
-            hosts.push(with_port("http", &name, port));
-            origins.push(format!("http://{}", with_port("http", &name, port)));
+            hosts.push(with_port(scheme, &name, port));
+            origins.push(format!("{scheme}://{}", with_port(scheme, &name, port)));
         }
         if let Some(url) = &config.public_url
-            && let Some((scheme, host)) = scheme_and_host(url)
+            && let Some((scheme, host)) = scheme_and_host(url, usual_port)
         {
             hosts.push(host.clone());
             origins.push(format!("{scheme}://{host}"));
@@ -55,7 +61,11 @@ impl Names {
                 .iter()
                 .map(|origin| origin.to_ascii_lowercase()),
         );
-        Self { hosts, origins }
+        Self {
+            hosts,
+            origins,
+            usual_port,
+        }
     }
 
     /// The host that a request names, in its one spelling.
@@ -72,9 +82,9 @@ impl Names {
         let host = only(request.headers(), &header::HOST)
             .map_err(|()| none())?
             .ok_or_else(none)?;
-        let host = normal_host(host);
+        let host = normal_host(host, self.usual_port);
         if let Some(authority) = request.original_uri().authority()
-            && normal_host(authority.as_str()) != host
+            && normal_host(authority.as_str(), self.usual_port) != host
         {
             return Err(Fault::new(
                 FaultCode::BadRequest,
@@ -139,14 +149,14 @@ fn is_navigation(request: &Request) -> bool {
         && is("sec-fetch-dest", "document")
 }
 
-fn normal_host(host: &str) -> String {
+fn normal_host(host: &str, usual_port: &str) -> String {
     let host = host.to_ascii_lowercase();
     let (name, port) = match host.rfind(':') {
         Some(at) if !host.ends_with(']') => (&host[..at], Some(&host[at + 1..])),
         Some(_) | None => (host.as_str(), None),
     };
     let name = name.strip_suffix('.').unwrap_or(name);
-    port.filter(|port| *port != "80")
+    port.filter(|port| *port != usual_port)
         .map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
 }
 
@@ -160,10 +170,10 @@ fn with_port(scheme: &str, name: &str, port: u16) -> String {
 }
 
 /// Scheme and host of a URL, lower case, with the port unless it is the scheme's own.
-fn scheme_and_host(url: &str) -> Option<(String, String)> {
+fn scheme_and_host(url: &str, usual_port: &str) -> Option<(String, String)> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
-    let host = normal_host(rest.split(['/', '?', '#']).next()?);
+    let host = normal_host(rest.split(['/', '?', '#']).next()?, usual_port);
     let host = if scheme == "https" {
         host.strip_suffix(":443").unwrap_or(&host).to_owned()
     } else {

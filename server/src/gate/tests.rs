@@ -22,6 +22,9 @@ fn gate_with(auth: Auth, public_url: Option<&str>, limits: Limits) -> Gate {
         allow_origins: vec!["https://app.example".to_owned()],
         auth,
         forwarders: Vec::new(),
+        tls: None,
+        behind_tls_proxy: false,
+        metrics_token: None,
         commands: Commands::CatalogueOnly,
         catalogue: Catalogue::default(),
         servers_file: None,
@@ -314,7 +317,7 @@ async fn a_credential_is_not_a_subprotocol() {
 async fn a_head_may_have_just_so_many_bytes_and_lines() {
     let limits = Limits {
         head_bytes: 400,
-        head_fields: 16,
+        headers: 16,
         ..Limits::default()
     };
     let gate = gate_with(Auth::None, None, limits);
