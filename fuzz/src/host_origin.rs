@@ -1,7 +1,11 @@
 //! Request heads before the gate, and the spellings of origins and URLs in the configuration.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::LazyLock;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
 
 use footbridge::config::address;
 use footbridge::config::settings::Settings;
@@ -10,7 +14,6 @@ use footbridge::gate::Gate;
 use footbridge::gate::KeyRing;
 use footbridge::gate::offered_subprotocols;
 use footbridge_shared::params::Secret;
-use futures_util::FutureExt;
 use poem::Request;
 use poem::http::HeaderMap;
 use poem::http::HeaderName;
@@ -43,9 +46,9 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| {
         allow_origin: vec!["https://app.example.com:8443".to_owned()],
         ..Settings::default()
     };
-    let program = PathBuf::from("/bin/footbridge");
-    let mut startup = Startup::check(settings, program).expect("a startup");
-    // Otherwise nothing but the first wrong tokens would be looked at.
+    let mut startup =
+        Startup::check(settings, PathBuf::from("/bin/footbridge")).expect("a startup");
+    // Millions of wrong tokens come from one peer here, and the right one shall still pass.
     startup.config.limits.failed_auth_per_minute = 1_000_000_000;
     Gate::new(&startup.config, 8000, KeyRing::default()).expect("a gate")
 });
@@ -79,8 +82,11 @@ pub fn run(bytes: &[u8]) {
             .iter()
             .all(|name| !name.starts_with("bearer."))
     );
-    let admitted = GATE.admit(&request).now_or_never();
-    let Ok(admission) = admitted.expect("only JWTs are waited for") else {
+    let admitted = pin!(GATE.admit(&request)).poll(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(admitted) = admitted else {
+        panic!("only JWTs may have to wait");
+    };
+    let Ok(admission) = admitted else {
         return;
     };
     let [host] = values(headers, &header::HOST)[..] else {

@@ -52,14 +52,14 @@ pub struct Config {
     pub allow_origins: Vec<String>,
     /// Who may use the bridge.
     pub auth: Auth,
+    /// The proxies whose word on where a request came from is believed (`X-Forwarded-For`).
+    pub forwarders: Vec<IpNet>,
     /// The certificate and key to speak TLS with; without them the bridge speaks plain HTTP.
     pub tls: Option<tls::Files>,
     /// Whether a proxy stands in front, so that every connection comes from its address.
     pub behind_tls_proxy: bool,
     /// What reads `/metrics`, and nothing else.
     pub metrics_token: Option<Secret>,
-    /// The proxies whose word on where a request came from is believed (`X-Forwarded-For`).
-    pub forwarders: Vec<IpNet>,
     /// Which commands may be started.
     pub commands: Commands,
     /// The named servers, as they were at the start.

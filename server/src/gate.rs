@@ -14,6 +14,7 @@ mod rates;
 mod signatures;
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use footbridge_shared::fault::Fault;
@@ -61,6 +62,14 @@ enum Demand {
     Jwt(Box<jwt::Checker>),
     Proxy(proxy::Rule),
     Nothing,
+}
+
+/// What a request shows of who asks.
+enum Shown {
+    Somebody(Principal),
+    Nothing,
+    /// Nobody, but it may read the metrics.
+    MetricsToken,
 }
 
 /// A request that has passed.
@@ -133,11 +142,11 @@ impl Gate {
         let origin = self.names.check_origin(request)?;
         let needs_cors = !origin.is_empty() && !origin.ends_with(&format!("://{host}"));
         let peer = self.peer(request);
-        let reads_metrics = self.is_for_metrics(request, peer)?;
-        let principal = if reads_metrics {
-            None
-        } else {
-            self.authenticate(request, peer).await?
+        let shown = self.authenticate(request, peer).await?;
+        let (principal, reads_metrics) = match shown {
+            Shown::Somebody(principal) => (Some(principal), false),
+            Shown::Nothing => (None, false),
+            Shown::MetricsToken => (None, true),
         };
         let is_operator = match self.demand {
             Demand::Token(_) | Demand::Nothing => principal.is_some(),
@@ -191,6 +200,16 @@ impl Gate {
             ));
         }
         let headers = request.headers();
+        // Two readings of where a body ends are how requests are smuggled (RFC 9112, 6.3). hyper takes the length away
+        // before it is seen here, and ends the connection; should that change, it is refused.
+        if headers.contains_key(header::TRANSFER_ENCODING)
+            && headers.contains_key(header::CONTENT_LENGTH)
+        {
+            return Err(Fault::new(
+                FaultCode::BadRequest,
+                "A request has either Content-Length or Transfer-Encoding, not both.",
+            ));
+        }
         // `name: value\r\n` each, after `METHOD target HTTP/1.1\r\n`, before `\r\n`.
         let n_bytes: usize = headers
             .iter()
@@ -218,63 +237,37 @@ impl Gate {
                 ),
             ));
         }
-        // Two readings of where a body ends are how requests are smuggled (RFC 9112, 6.3).
-        if headers.contains_key(header::TRANSFER_ENCODING)
-            && headers.contains_key(header::CONTENT_LENGTH)
-        {
-            return Err(Fault::new(
-                FaultCode::BadRequest,
-                "A request has either Content-Length or Transfer-Encoding, not both.",
-            ));
-        }
         Ok(())
     }
 
-    /// Whether a request for the metrics brings the token that reads nothing else.
-    fn is_for_metrics(&self, request: &Request, peer: IpAddr) -> Result<bool, Fault> {
-        let Some(expected) = &self.metrics_token else {
-            return Ok(false);
-        };
-        let Ok(Some(given)) = bearer(request.headers()) else {
-            return Ok(false);
-        };
-        if request.uri().path() != METRICS {
-            return Ok(false);
-        }
-        let key = peers::rate_key(peer);
-        if let Some(wait) = self.failures.wait(key) {
-            return Err(too_many("Too many wrong credentials came from here.", wait));
-        }
-        let is_right = expected.is_of(given);
-        // Where a bearer token is no credential, nobody else counts it.
-        if !is_right && matches!(self.demand, Demand::Proxy(_)) {
-            self.failures.count(key);
-        }
-        Ok(is_right)
-    }
-
-    /// Who brings a credential. A wrong one is refused even where none is needed.
-    async fn authenticate(
-        &self,
-        request: &Request,
-        peer: IpAddr,
-    ) -> Result<Option<Principal>, Fault> {
+    /// What a request shows of who asks. A wrong credential is refused even where none is needed.
+    async fn authenticate(&self, request: &Request, peer: IpAddr) -> Result<Shown, Fault> {
         let headers = request.headers();
+        // The token for the metrics is wrong everywhere else.
+        let for_metrics = self
+            .metrics_token
+            .as_ref()
+            .filter(|_| request.uri().path() == METRICS && brings_bearer(headers));
         let brings_one = match &self.demand {
-            Demand::Nothing => return Ok(Some(Principal::anyone())),
+            Demand::Nothing => return Ok(Shown::Somebody(Principal::anyone())),
             Demand::Token(_) | Demand::Jwt(_) => brings_bearer(headers),
             Demand::Proxy(rule) => rule.is_claimed(headers),
         };
-        if !brings_one {
-            return Ok(None);
+        if !brings_one && for_metrics.is_none() {
+            return Ok(Shown::Nothing);
         }
         let key = peers::rate_key(peer);
         // A right one has to wait too: the answer would say that it is right.
         if let Some(wait) = self.failures.wait(key) {
             return Err(too_many("Too many wrong credentials came from here.", wait));
         }
+        if let (Some(expected), Ok(Some(given))) = (for_metrics, bearer(headers))
+            && expected.is_of(given)
+        {
+            return Ok(Shown::MetricsToken);
+        }
         let shown = match &self.demand {
-            Demand::Nothing => return Ok(Some(Principal::anyone())),
+            Demand::Nothing => Ok(Some(Principal::anyone())),
             Demand::Token(expected) => bearer(headers)
                 .map_err(str::to_owned)
                 .and_then(|given| of_token(expected, given)),
@@ -286,12 +279,14 @@ impl Gate {
                 Ok(None) => Ok(None),
                 Err(sentence) => Err(sentence.to_owned()),
             },
+            Demand::Proxy(_) if !brings_one => Err("The token is wrong.".to_owned()),
             Demand::Proxy(rule) => rule.user(headers, peers::tcp_peer(request)),
         };
-        shown.map_err(|sentence| {
+        let principal = shown.map_err(|sentence| {
             self.failures.count(key);
             unauthorized(&sentence, self.hint)
-        })
+        })?;
+        Ok(principal.map_or(Shown::Nothing, Shown::Somebody))
     }
 }
 
@@ -327,9 +322,11 @@ fn unauthorized(message: &str, hint: &str) -> Fault {
 
 fn too_many(message: &str, wait: Duration) -> Fault {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+    let seconds = NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN);
     Fault::new(FaultCode::TooManyRequests, message)
         .hint(format!("Try again in {seconds} s."))
-        .retry_after(Duration::from_secs(seconds.max(1)))
+        .retry_after(seconds)
 }
 
 /// The one value of a header; an error when there are several, or when it is not visible ASCII.

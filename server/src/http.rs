@@ -11,8 +11,8 @@ mod page;
 mod socket;
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use footbridge_shared::api::ErrorResponse;
 use footbridge_shared::fault::Fault;
@@ -46,10 +46,10 @@ use crate::tickets::Tickets;
 /// Under which path the routes are.
 pub const PREFIX: &str = "/api/mcp";
 
+/// In how many seconds to try again, where nothing better is known.
+const RETRY_AFTER: u32 = 5;
 /// A year of TLS alone (RFC 6797, 6.1).
 const STRICT_TRANSPORT: &str = "max-age=31536000";
-/// When to try again, where nothing better is known.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// What the routes work with.
 #[derive(Debug)]
@@ -311,8 +311,8 @@ fn refuse(fault: &Fault) -> Response {
         fault.code,
         FaultCode::TooManyRequests | FaultCode::TooManySessions | FaultCode::ShuttingDown
     ) {
-        let wait = fault.retry_after.unwrap_or(RETRY_AFTER);
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        let seconds = fault.retry_after.map_or(RETRY_AFTER, NonZeroU32::get);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     harden(&mut response);
     response

@@ -137,10 +137,14 @@ impl Refresher {
 
     fn take(&mut self, keys: KeySet, text: Vec<u8>) {
         info!(n_keys = keys.len(), "keys for JWTs read");
-        audit::record(&audit::Record::Reloaded {
-            what: "jwks",
-            problem: None,
-        });
+        // The first time is no news.
+        if self.problem.is_some() || !self.known.is_empty() {
+            meters::reloaded("jwks", true);
+            audit::record(&audit::Record::Reloaded {
+                what: "jwks",
+                problem: None,
+            });
+        }
         self.known = text;
         self.problem = None;
         self.ring.put(keys);
@@ -149,6 +153,7 @@ impl Refresher {
     fn fail(&mut self, problem: String) {
         if self.problem.as_ref() != Some(&problem) {
             warn!(%problem, "keys for JWTs could not be read; those that are known stay");
+            meters::reloaded("jwks", false);
             audit::record(&audit::Record::Reloaded {
                 what: "jwks",
                 problem: Some(&problem),

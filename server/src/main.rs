@@ -154,9 +154,10 @@ async fn serve(startup: Startup, audit: Option<&Audit>) -> ExitCode {
     };
     let url = bound.page_url();
     // It is there before anybody is told that the bridge listens.
-    let written = startup
-        .runtime_folder
-        .map(|folder| RuntimeFile::write(&folder, bound.address(), &url, bound.token()));
+    let written = startup.runtime_folder.map(|folder| {
+        let port = bound.address().port();
+        RuntimeFile::write(&folder, port, &bound.local_url(), &url, bound.token())
+    });
     let _file = match written.transpose() {
         Ok(file) => file,
         Err(error) => {

@@ -7,7 +7,6 @@ use std::fs;
 use std::fs::OpenOptions;
 use std::io;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -33,13 +32,14 @@ impl RuntimeFile {
     /// When the folder is open to others, or the file cannot be written.
     pub fn write(
         runtime_folder: &Path,
-        address: SocketAddr,
+        port: u16,
+        url: &str,
         page_url: &str,
         token: Option<&Secret>,
     ) -> io::Result<Self> {
         let folder = runtime_folder.join("footbridge");
         make_private(&folder)?;
-        let path = folder.join(format!("{}.json", address.port()));
+        let path = folder.join(format!("{}.json", port));
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
@@ -51,7 +51,7 @@ impl RuntimeFile {
         let mut file = options.open(&path)?;
         let written = Self { path };
         let contents = json!({
-            "url": format!("http://{address}"),
+            "url": url,
             "page_url": page_url,
             "token": token.map(Secret::expose),
             "pid": std::process::id(),
@@ -90,7 +90,8 @@ fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
@@ -114,9 +115,14 @@ mod tests {
     }
 
     fn write(folder: &Folder) -> io::Result<RuntimeFile> {
-        let address = ([127, 0, 0, 1], 4711).into();
         let token = Secret::new("the-token-of-this-test");
-        RuntimeFile::write(&folder.0, address, "http://a/#token=x", Some(&token))
+        RuntimeFile::write(
+            &folder.0,
+            4711,
+            "http://127.0.0.1:4711",
+            "http://a/#token=x",
+            Some(&token),
+        )
     }
 
     fn mode(path: &Path) -> u32 {

@@ -56,12 +56,19 @@ impl Bound {
         self.address
     }
 
+    /// Where it listens.
+    pub fn local_url(&self) -> String {
+        let scheme = self.config.tls.as_ref().map_or("http", |_| "https");
+        format!("{scheme}://{}", self.address)
+    }
+
     /// The URL to open in a browser. The token is in the fragment, which never leaves the browser.
     pub fn page_url(&self) -> String {
-        let base = self.config.public_url.clone().unwrap_or_else(|| {
-            let scheme = self.config.tls.as_ref().map_or("http", |_| "https");
-            format!("{scheme}://{}", self.address)
-        });
+        let base = self
+            .config
+            .public_url
+            .clone()
+            .unwrap_or_else(|| self.local_url());
         let base = base.trim_end_matches('/');
         match &self.config.auth {
             Auth::Token(token) => format!("{base}/#token={}", Secret::expose(token)),
@@ -80,8 +87,8 @@ impl Bound {
     /// Serves until `stop` is cancelled, then drains; how many sessions did not end in time.
     ///
     /// # Errors
-    /// When the system has no randomness for the tickets' key, when the certificate has become unreadable, or when the
-    /// keys for JWTs are in a file that cannot be used.
+    /// When the system has no randomness for the tickets' key, the certificate has become unreadable, or the keys for
+    /// JWTs are in a file that cannot be used.
     pub async fn serve(self, stop: CancellationToken) -> io::Result<usize> {
         let limits = self.config.limits.clone();
         for limit in limits.list() {
@@ -147,6 +154,16 @@ impl Bound {
     }
 }
 
+async fn refresher(config: &Config, keys: &KeyRing) -> io::Result<Option<Refresher>> {
+    let Auth::Jwt(jwt) = &config.auth else {
+        return Ok(None);
+    };
+    let (source, egress) = (jwt.keys.clone(), Arc::clone(&config.egress));
+    let mut refresher = Refresher::new(source, keys.clone(), egress, config.limits.clone());
+    refresher.start().await?;
+    Ok(Some(refresher))
+}
+
 fn reloaded(what: &'static str, problem: Option<&str>) {
     match problem {
         None => info!(what, "read again"),
@@ -157,16 +174,6 @@ fn reloaded(what: &'static str, problem: Option<&str>) {
     }
     meters::reloaded(what, problem.is_none());
     audit::record(&audit::Record::Reloaded { what, problem });
-}
-
-async fn refresher(config: &Config, keys: &KeyRing) -> io::Result<Option<Refresher>> {
-    let Auth::Jwt(jwt) = &config.auth else {
-        return Ok(None);
-    };
-    let (source, egress) = (jwt.keys.clone(), Arc::clone(&config.egress));
-    let mut refresher = Refresher::new(source, keys.clone(), egress, config.limits.clone());
-    refresher.start().await?;
-    Ok(Some(refresher))
 }
 
 fn policy(config: &Config) -> Policy {

@@ -3,7 +3,7 @@
 //! Owns the one table of codes with their HTTP status, close code and JSON-RPC code.
 //! Never holds a secret: whoever builds a [`Fault`] has redacted its texts.
 
-use std::time::Duration;
+use std::num::NonZeroU32;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -208,9 +208,9 @@ pub struct Fault {
     /// What the MCP server did, when that is what went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<UpstreamReport>>,
-    /// When to try again, where that is known: the header `Retry-After` (RFC 9110, 10.2.3).
+    /// In how many seconds to try again, where that is known: the header `Retry-After` (RFC 9110, 10.2.3).
     #[serde(skip)]
-    pub retry_after: Option<Duration>,
+    pub retry_after: Option<NonZeroU32>,
 }
 
 /// What is known of an MCP server that failed.
@@ -249,10 +249,10 @@ impl Fault {
         }
     }
 
-    /// Says when to try again.
+    /// Says in how many seconds to try again.
     #[must_use]
-    pub fn retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+    pub fn retry_after(mut self, seconds: NonZeroU32) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 

@@ -1,6 +1,7 @@
 //! What people may say about a bridge: as a flag, as a variable, or as a key of the configuration file.
 //!
-//! Owns the one declaration of each setting, and that a flag wins over a variable. Never judges what was said; that is [`crate::config::startup`].
+//! Owns the one declaration of each setting, and that a flag wins over a variable. Never judges what was said; that is
+//! [`crate::config::startup`].
 
 use std::path::PathBuf;
 
@@ -159,32 +160,6 @@ pub struct Settings {
     #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     pub behind_tls_proxy: Option<bool>,
 
-    /// Speak TLS with the certificate chain in this PEM file, its own certificate first; read again when it changes. [default: none]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_TLS_CERT",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
-    pub tls_cert: Option<PathBuf>,
-
-    /// The private key of --tls-cert, in a PEM file (PKCS#8, SEC1 or PKCS#1); read again when it changes. [default: none]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_TLS_KEY",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
-    pub tls_key: Option<PathBuf>,
-
-    /// Let whoever brings the token in this file read /metrics, and nothing else. [default: none]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_METRICS_TOKEN_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
-    pub metrics_token_file: Option<PathBuf>,
     /// Believe this proxy (an address or a network) when X-Forwarded-For says where a request came from; may be repeated, and a variable separates by commas. [default: none]
     #[arg(long, env = "FOOTBRIDGE_TRUST_FORWARDED_FOR")]
     #[arg(value_name = "CIDR", hide_env_values = true)]
@@ -197,6 +172,21 @@ pub struct Settings {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     pub runtime_file: Option<bool>,
+
+    /// Speak TLS with the certificate chain in this PEM file, its own certificate first; read again when it changes. [default: none]
+    #[arg(long, env = "FOOTBRIDGE_TLS_CERT")]
+    #[arg(value_name = "FILE", hide_env_values = true)]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of --tls-cert, in a PEM file (PKCS#8, SEC1 or PKCS#1); read again when it changes. [default: none]
+    #[arg(long, env = "FOOTBRIDGE_TLS_KEY")]
+    #[arg(value_name = "FILE", hide_env_values = true)]
+    pub tls_key: Option<PathBuf>,
+
+    /// Let whoever brings the token in this file read /metrics, and nothing else. [default: none]
+    #[arg(long, env = "FOOTBRIDGE_METRICS_TOKEN_FILE")]
+    #[arg(value_name = "FILE", hide_env_values = true)]
+    pub metrics_token_file: Option<PathBuf>,
 
     /// Let callers reach remote MCP servers at this host (also `*.example.com`, `host:port`) or network, which would be refused as private or without TLS; may be repeated, and a variable separates by commas. [default: none]
     #[arg(
@@ -432,11 +422,11 @@ mod tests {
             public_url = "a"
             open = true
             behind_tls_proxy = true
+            trust_forwarded_for = ["a"]
+            runtime_file = true
             tls_cert = "a"
             tls_key = "a"
             metrics_token_file = "a"
-            trust_forwarded_for = ["a"]
-            runtime_file = true
             sandbox = "none"
             sandbox_write = ["a"]
             sandbox_network = true
@@ -478,11 +468,11 @@ mod tests {
             "--public-url=b",
             "--open=false",
             "--behind-tls-proxy=n",
+            "--trust-forwarded-for=c,d",
+            "--runtime-file=no",
             "--tls-cert=b",
             "--tls-key=b",
             "--metrics-token-file=b",
-            "--trust-forwarded-for=c,d",
-            "--runtime-file=no",
             "--sandbox=bwrap",
             "--sandbox-write=c,d",
             "--sandbox-network=false",

@@ -86,6 +86,9 @@ pub(super) fn metrics_token(
         Auth::None => Err(ConfigError::new(
             "--no-auth and --metrics-token-file contradict each other: /metrics needs no token then.",
         )),
+        Auth::Proxy(proxy) if proxy.secret == secret => Err(ConfigError::new(
+            "--metrics-token-file holds the secret of --proxy-secret-file; it must be another, since it may do less.",
+        )),
         Auth::Token(_) | Auth::Jwt(_) | Auth::Proxy(_) => Ok(Some(secret)),
     }
 }

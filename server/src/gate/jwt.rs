@@ -85,10 +85,13 @@ impl Checker {
 
     fn check(&self, token: &str, keys: &KeySet) -> Result<Principal, Wrong> {
         const NONE: Wrong = Wrong::Because("The credential is not a JWT.");
-        let header = decode_header(token).map_err(|error| match error.kind() {
+        let header = decode_header(token).map_err(|error| {
             // An algorithm that the crate does not know, `none` above all.
-            ErrorKind::Json(_) => Wrong::Because("The JWT has a header that cannot be read."),
-            _ => NONE,
+            if matches!(error.kind(), ErrorKind::Json(_)) {
+                Wrong::Because("The JWT has a header that cannot be read.")
+            } else {
+                NONE
+            }
         })?;
         if !ALGORITHMS.contains(&header.alg) {
             return Err(Wrong::Because(
@@ -114,6 +117,7 @@ impl Checker {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the crate may add kinds")]
 fn reason(kind: &ErrorKind) -> &'static str {
     match kind {
         ErrorKind::ExpiredSignature => "The JWT has expired.",

@@ -2,7 +2,6 @@ use std::path::PathBuf;
 
 use footbridge_shared::params::Secret;
 use poem::http::HeaderName;
-use poem::http::header;
 
 use super::*;
 use crate::catalogue::Catalogue;
@@ -22,10 +21,10 @@ fn gate_with(auth: Auth, public_url: Option<&str>, limits: Limits) -> Gate {
         public_url: public_url.map(str::to_owned),
         allow_origins: vec!["https://app.example".to_owned()],
         auth,
+        forwarders: Vec::new(),
         tls: None,
         behind_tls_proxy: false,
         metrics_token: None,
-        forwarders: Vec::new(),
         commands: Commands::CatalogueOnly,
         catalogue: Catalogue::default(),
         servers_file: None,
@@ -274,7 +273,7 @@ async fn a_peer_that_guesses_waits_and_so_does_its_right_token() {
     }
     let refused = gate.admit(&request(&right)).await.unwrap_err();
     assert_eq!(refused.code, FaultCode::TooManyRequests);
-    assert_eq!(refused.retry_after, Some(Duration::from_secs(30)));
+    assert_eq!(refused.retry_after, NonZeroU32::new(30));
     assert_eq!(check(&gate, &[host]).await, 200, "without a credential");
     tokio::time::advance(Duration::from_secs(31)).await;
     assert_eq!(check(&gate, &right).await, 200);
@@ -293,13 +292,12 @@ async fn a_session_too_many_in_a_short_time_is_refused_until_the_time_it_says() 
     assert!(gate.count_connect(&anyone).is_ok());
     let refused = gate.count_connect(&anyone).unwrap_err();
     assert_eq!(refused.code, FaultCode::TooManyRequests);
-    let wait = refused.retry_after.unwrap();
-    assert_eq!(wait, Duration::from_secs(10));
+    assert_eq!(refused.retry_after, NonZeroU32::new(10));
     assert!(
         gate.count_connect(&Principal::token()).is_ok(),
         "somebody else"
     );
-    tokio::time::advance(wait).await;
+    tokio::time::advance(Duration::from_secs(10)).await;
     assert!(gate.count_connect(&anyone).is_ok());
 }
 
@@ -351,4 +349,15 @@ async fn only_http_1_1_is_spoken() {
         let admitted = gate.admit(&request).await;
         assert_eq!(admitted.is_ok(), passes, "{version:?}");
     }
+}
+
+#[tokio::test]
+async fn a_request_has_one_length() {
+    let gate = gate(Auth::None, None);
+    let host = ("host", "localhost:8000");
+    let chunked = ("transfer-encoding", "chunked");
+    let length = ("content-length", "5");
+    assert_eq!(check(&gate, &[host, length]).await, 200);
+    assert_eq!(check(&gate, &[host, chunked]).await, 200);
+    assert_eq!(check(&gate, &[host, chunked, length]).await, 400);
 }
