@@ -3,6 +3,8 @@
 //! Owns every HTTP connection's task. poem's own loop has no header timeout, no cap on connections and retries
 //! failed accepts without a pause. Never looks at a request.
 
+mod linger;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -25,6 +27,7 @@ use poem::web::LocalAddr;
 use poem::web::RemoteAddr;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +35,8 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 use tracing::warn;
 
+use crate::accept::linger::Ending;
+use crate::accept::linger::Lingering;
 use crate::config::Limits;
 
 /// The most headers a request may have.
@@ -52,6 +57,12 @@ pub async fn serve(
     );
     let permits = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
+    let ending = Ending {
+        tasks: connections.clone(),
+        places: Arc::new(Semaphore::new(limits.connections)),
+        stop: stop.clone(),
+        runtime: Handle::current(),
+    };
     let mut pause = Duration::from_millis(5);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -79,7 +90,7 @@ pub async fn serve(
         pause = Duration::from_millis(5);
         let connection = connection(
             http.clone(),
-            stream,
+            (stream, ending.clone()),
             remote,
             Arc::clone(&endpoint),
             stop.clone(),
@@ -96,7 +107,7 @@ pub async fn serve(
 
 fn connection(
     http: http1::Builder,
-    stream: TcpStream,
+    (stream, ending): (TcpStream, Ending),
     remote: SocketAddr,
     endpoint: Arc<dyn poem::endpoint::DynEndpoint<Output = Response>>,
     stop: CancellationToken,
@@ -123,7 +134,7 @@ fn connection(
     });
     async move {
         let mut served = pin!(
-            http.serve_connection(TokioIo::new(stream), service)
+            http.serve_connection(TokioIo::new(Lingering::new(stream, ending)), service)
                 .with_upgrades()
         );
         let result = tokio::select! {

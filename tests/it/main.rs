@@ -48,3 +48,5 @@ mod tickets;
 mod tidy;
 /// Every transport, revision and SDK, with real servers.
 mod upstreams;
+/// The WebSocket protocol, spoken wrongly in every way there is.
+mod websocket;
