@@ -57,7 +57,11 @@ pub fn run(bytes: &[u8]) {
         }
     }
     while !input.is_empty() {
-        let n = if input.byte() % 2 == 0 { 4 } else { 16 };
+        let n = if input.byte().is_multiple_of(2) {
+            4
+        } else {
+            16
+        };
         let bytes = input.bytes(n);
         let address = if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
             IpAddr::from(bytes)

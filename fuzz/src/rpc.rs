@@ -81,10 +81,7 @@ fn relayed(message: Message) {
         Message::Notification(notification) => {
             let with_params = notification.clone().with_params("{}");
             assert_eq!(with_params.params(), Some("{}"));
-            assert_eq!(
-                reparsed(&with_params.clone().into()),
-                with_params.clone().into()
-            );
+            assert_eq!(reparsed(&with_params.clone().into()), with_params.into());
             let with_param = notification.clone().with_param("progressToken", "7");
             assert_eq!(
                 reparsed(&with_param.clone().into()),

@@ -1,15 +1,19 @@
-//! The accept loop: connections in, hyper under, a poem endpoint above.
+//! The accept loop: connections in, TLS and hyper under, a poem endpoint above.
 //!
 //! Owns every HTTP connection's task. poem's own loop has no header timeout, no cap on connections and retries
 //! failed accepts without a pause. Never looks at a request.
 
+mod connection;
 mod linger;
+mod peers;
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -25,41 +29,114 @@ use poem::Response;
 use poem::http::uri::Scheme;
 use poem::web::LocalAddr;
 use poem::web::RemoteAddr;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
-use tokio::net::TcpStream;
 use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio::time::sleep;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 use tracing::warn;
 
-use crate::accept::linger::Ending;
-use crate::accept::linger::Lingering;
 use crate::config::Limits;
+use crate::meters;
+use connection::Connection;
+use linger::Ending;
+use linger::Lingering;
+use peers::Peers;
+use peers::Place;
+use peers::is_anyone;
+use peers::is_this_machine;
 
-/// The most headers a request may have.
-const MAX_HEADERS: usize = 64;
 /// The longest pause after an accept that failed, as it does when file descriptors run out.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// Serves connections until `stop` is cancelled, then waits for the requests under way, at most `grace`.
-pub async fn serve(
-    listener: TcpListener,
-    endpoint: impl IntoEndpoint<Endpoint: 'static>,
-    limits: &Limits,
+/// Bytes that are still read from a peer that is turned away. A socket closed over unread bytes is reset, and the
+/// peer would not see why.
+const LAST_BYTES: usize = 64 * 1024;
+
+/// What a peer is told that has too many connections.
+const TOO_MANY: &[u8] =
+    b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 5\r\nconnection: close\r\n\
+    content-type: text/plain\r\ncontent-length: 38\r\n\r\nToo many connections from one address.";
+
+type App = Arc<dyn poem::endpoint::DynEndpoint<Output = Response>>;
+
+/// How connections are taken.
+pub struct Door<'a> {
+    /// Where from.
+    pub listener: TcpListener,
+    /// What shakes hands; `None` for plain HTTP.
+    pub tls: Option<TlsAcceptor>,
+    /// Whether every connection comes from the one address of a proxy.
+    pub behind_proxy: bool,
+    /// The bounds.
+    pub limits: &'a Limits,
+    /// Ends the loop.
+    pub stop: CancellationToken,
+}
+
+impl std::fmt::Debug for Door<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Door")
+            .field("listener", &self.listener)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What every connection is served with.
+#[derive(Clone)]
+struct House {
+    http: http1::Builder,
+    app: App,
+    tls: Option<TlsAcceptor>,
+    head_timeout: Duration,
+    close_timeout: Duration,
     stop: CancellationToken,
-    grace: Duration,
+}
+
+/// Serves connections until the door is told to stop, then waits for the requests under way, at most
+/// `drain_timeout`.
+pub async fn serve(door: Door<'_>, endpoint: impl IntoEndpoint<Endpoint: 'static>) {
+    let is_exempt = if door.behind_proxy {
+        is_anyone
+    } else {
+        is_this_machine
+    };
+    serve_peers(door, endpoint, is_exempt).await;
+}
+
+async fn serve_peers(
+    door: Door<'_>,
+    endpoint: impl IntoEndpoint<Endpoint: 'static>,
+    is_exempt: fn(std::net::IpAddr) -> bool,
 ) {
-    let endpoint: Arc<dyn poem::endpoint::DynEndpoint<Output = Response>> = Arc::new(
-        poem::endpoint::ToDynEndpoint(endpoint.into_endpoint().map_to_response()),
-    );
+    let Door {
+        listener,
+        tls,
+        behind_proxy: _,
+        limits,
+        stop,
+    } = door;
+    let app: App = Arc::new(poem::endpoint::ToDynEndpoint(
+        endpoint.into_endpoint().map_to_response(),
+    ));
     let permits = Arc::new(Semaphore::new(limits.connections));
+    let peers = Peers::new(limits.connections_per_peer, is_exempt);
     let connections = TaskTracker::new();
     let ending = Ending {
         tasks: connections.clone(),
         places: Arc::new(Semaphore::new(limits.connections)),
+        limit: limits.close_timeout,
         stop: stop.clone(),
         runtime: Handle::current(),
     };
@@ -67,12 +144,21 @@ pub async fn serve(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
-        .max_headers(MAX_HEADERS)
+        // The gate counts exactly and says so; this only bounds what is read until then.
+        .max_headers(limits.headers * 2)
         .max_buf_size(limits.head_bytes.max(8192) * 2);
+    let house = House {
+        http,
+        app,
+        tls,
+        head_timeout: limits.head_timeout,
+        close_timeout: limits.close_timeout,
+        stop: stop.clone(),
+    };
     loop {
         let permit = tokio::select! {
             () = stop.cancelled() => break,
-            permit = Arc::clone(&permits).acquire_owned() => permit,
+            permit = permit(&permits) => permit,
         };
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -88,53 +174,104 @@ pub async fn serve(
             }
         };
         pause = Duration::from_millis(5);
-        let connection = connection(
-            http.clone(),
-            (stream, ending.clone()),
-            remote,
-            Arc::clone(&endpoint),
-            stop.clone(),
-        );
-        connections.spawn(async move {
-            connection.await;
-            drop(permit);
-        });
+        let house = house.clone();
+        let stream = Lingering::new(stream, ending.clone());
+        let connection = |peer| Connection::new(stream, permit, peer, meters::connection());
+        match peers.place(remote.ip()) {
+            Place::Taken(peer) => {
+                connections.spawn(house.serve(connection(peer), remote));
+            }
+            Place::None(peer) => {
+                meters::reached("connections_per_peer");
+                connections.spawn(house.turn_away(connection(peer)));
+            }
+            Place::FarFromIt => meters::reached("connections_per_peer"),
+        }
     }
     drop(listener);
     connections.close();
-    let _ = tokio::time::timeout(grace, connections.wait()).await;
+    if timeout(limits.drain_timeout, connections.wait())
+        .await
+        .is_err()
+    {
+        meters::reached("drain_timeout");
+    }
 }
 
-fn connection(
-    http: http1::Builder,
-    (stream, ending): (TcpStream, Ending),
-    remote: SocketAddr,
-    endpoint: Arc<dyn poem::endpoint::DynEndpoint<Output = Response>>,
-    stop: CancellationToken,
-) -> impl Future<Output = ()> {
-    // Without it the second of two small frames waits for the first one's acknowledgement (Nagle).
-    let _ = stream.set_nodelay(true);
-    let local = stream.local_addr().unwrap_or(remote);
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let endpoint = Arc::clone(&endpoint);
-        async move {
-            let request = (
-                request,
-                LocalAddr(Addr::from(local)),
-                RemoteAddr(Addr::from(remote)),
-                Scheme::HTTP,
-            )
-                .into();
-            let response = match endpoint.call(request).await {
-                Ok(response) => response,
-                Err(error) => error.into_response(),
-            };
-            Ok::<_, Infallible>(hyper::Response::from(response))
+/// Room for one more connection; waits until there is.
+async fn permit(permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+        return Some(permit);
+    }
+    meters::reached("connections");
+    Arc::clone(permits).acquire_owned().await.ok()
+}
+
+impl House {
+    async fn serve(self, stream: Connection, remote: SocketAddr) {
+        // Without it the second of two small frames waits for the first one's acknowledgement (Nagle).
+        let _ = stream.tcp().map(|tcp| tcp.set_nodelay(true));
+        let local = stream.tcp().and_then(|tcp| tcp.local_addr().ok());
+        let local = local.unwrap_or(remote);
+        let Some(tls) = self.tls.clone() else {
+            return self.speak(stream, (local, remote), Scheme::HTTP).await;
+        };
+        let begun = Instant::now();
+        let handshake = tls.accept(stream).into_fallible();
+        let shaken = tokio::select! {
+            shaken = timeout(self.head_timeout, handshake) => shaken,
+            () = self.stop.cancelled() => return,
+        };
+        match shaken {
+            Ok(Ok(stream)) => {
+                let mut house = self;
+                // The head has what the handshake left of the time for both.
+                let left = house.head_timeout.saturating_sub(begun.elapsed());
+                house
+                    .http
+                    .header_read_timeout(left.max(house.head_timeout / 10));
+                house.speak(stream, (local, remote), Scheme::HTTPS).await;
+            }
+            Ok(Err((error, stream))) => {
+                debug!(%error, "no TLS with this peer");
+                let _ = timeout(self.close_timeout, linger(stream)).await;
+            }
+            Err(_) => meters::reached("head_timeout"),
         }
-    });
-    async move {
+    }
+
+    /// Speaks HTTP until either side is done.
+    async fn speak(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        (local, remote): (SocketAddr, SocketAddr),
+        scheme: Scheme,
+    ) {
+        let (app, stop) = (self.app, self.stop);
+        let has_asked = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&has_asked);
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let app = Arc::clone(&app);
+            let scheme = scheme.clone();
+            asked.store(true, Ordering::Relaxed);
+            async move {
+                let request = (
+                    request,
+                    LocalAddr(Addr::from(local)),
+                    RemoteAddr(Addr::from(remote)),
+                    scheme,
+                )
+                    .into();
+                let response = match app.call(request).await {
+                    Ok(response) => response,
+                    Err(error) => error.into_response(),
+                };
+                Ok::<_, Infallible>(hyper::Response::from(response))
+            }
+        });
         let mut served = pin!(
-            http.serve_connection(TokioIo::new(Lingering::new(stream, ending)), service)
+            self.http
+                .serve_connection(TokioIo::new(stream), service)
                 .with_upgrades()
         );
         let result = tokio::select! {
@@ -145,7 +282,41 @@ fn connection(
             }
         };
         if let Err(error) = result {
+            // A connection that is kept for a next request and gets none ends the same way; nothing is amiss then.
+            if error.is_timeout() && !has_asked.load(Ordering::Relaxed) {
+                meters::reached("head_timeout");
+            } else if error.is_parse_too_large() {
+                meters::reached("head_bytes");
+            }
             debug!(%error, "connection ended");
         }
     }
+
+    /// Tells a peer that it has too many connections. With TLS that would take a handshake, so it is only closed.
+    async fn turn_away(self, mut stream: Connection) {
+        let told = async {
+            if self.tls.is_none() {
+                stream.write_all(TOO_MANY).await?;
+            }
+            linger(stream).await
+        };
+        let _ = timeout(self.close_timeout, told).await;
+    }
 }
+
+/// Closes in order: the peer gets to read what was written, whatever it is still writing itself.
+async fn linger(mut stream: Connection) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut rest = [0; 4096];
+    let mut n_bytes = 0;
+    while n_bytes < LAST_BYTES {
+        match stream.read(&mut rest).await? {
+            0 => break,
+            n => n_bytes += n,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

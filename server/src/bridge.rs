@@ -36,6 +36,7 @@ use crate::dialect::Failure;
 use crate::dialect::Greeting;
 use crate::dialect::Inbound;
 use crate::dialect::Outbound;
+use crate::meters;
 use calls::Asked;
 use calls::Calls;
 use calls::Refused;
@@ -399,6 +400,7 @@ impl Bridge {
             Phase::Connecting { .. } | Phase::Greeting { .. }
         );
         if starting && now >= self.ready_by {
+            meters::reached("start_timeout");
             return self.close(self.start_timeout_fault(), effects);
         }
         let mut desk = Self::desk(&mut self.calls, &mut self.asked, effects, now);

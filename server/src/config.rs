@@ -4,8 +4,8 @@
 //! Never consulted while running: constructors take what they need.
 //!
 //! In reading order: [`settings`] (what people may say, and where), `file` (one of those places), [`startup`] (the
-//! rules that make a [`Config`] of it), then their parts: [`address`], [`token`], [`ticket_keys`], [`upstreams`],
-//! [`sandbox`], [`servers`], [`limits`], [`error`].
+//! rules that make a [`Config`] of it), then their parts: [`address`], [`token`], `transport`, [`ticket_keys`],
+//! [`upstreams`], [`sandbox`], [`servers`], [`limits`], [`error`].
 
 pub mod address;
 pub mod error;
@@ -17,6 +17,7 @@ pub mod settings;
 pub mod startup;
 pub mod ticket_keys;
 pub mod token;
+mod transport;
 pub mod upstreams;
 
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ use crate::config::sandbox::Sandbox;
 use crate::config::servers::ServersFile;
 use crate::config::ticket_keys::TicketKeyFile;
 use crate::egress::Egress;
+use crate::tls;
 
 /// What one bridge runs under, checked and complete.
 #[derive(Clone, Debug)]
@@ -46,6 +48,12 @@ pub struct Config {
     pub allow_origins: Vec<String>,
     /// Who may use the bridge.
     pub auth: Auth,
+    /// The certificate and key to speak TLS with; without them the bridge speaks plain HTTP.
+    pub tls: Option<tls::Files>,
+    /// Whether a proxy stands in front, so that every connection comes from its address.
+    pub behind_tls_proxy: bool,
+    /// What reads `/metrics`, and nothing else.
+    pub metrics_token: Option<Secret>,
     /// Which commands may be started.
     pub commands: Commands,
     /// The named servers, as they were at the start.
@@ -121,10 +129,14 @@ pub enum ParamsInUrl {
 pub struct Limits {
     /// TCP connections at once; further ones wait to be accepted.
     pub connections: usize,
-    /// From accepting a connection to its complete request head; then it is closed.
+    /// TCP connections at once from one address (IPv6: one /64) of another machine; over it: 429, or closed with TLS.
+    pub connections_per_peer: usize,
+    /// From accepting a connection to its complete request head, the TLS handshake included; then it is closed.
     pub head_timeout: Duration,
     /// Bytes of a request head, and of its target; over it: 431.
     pub head_bytes: usize,
+    /// Headers of a request; over it: 431.
+    pub headers: usize,
     /// Bytes of a request body; over it: 413.
     pub body_bytes: usize,
     /// From the head to the complete body; then 408.
@@ -146,8 +158,22 @@ pub struct Limits {
     pub kept_params_bytes: usize,
     /// Sessions at once; over it: 503, or close code 4429.
     pub sessions: usize,
+    /// Sessions at once of one caller; over it: 429, or close code 4429.
+    pub sessions_per_principal: usize,
     /// Bytes of a frame from the browser; over it: close code 1009.
     pub frame_bytes: usize,
+    /// Messages a browser may send each second, once its burst is used up; then it is not read for a moment.
+    pub messages_per_second: usize,
+    /// Messages a browser may send at once.
+    pub messages_burst: usize,
+    /// Bytes a browser may send each second, and at once; then it is not read for a moment.
+    pub bytes_per_second: usize,
+    /// How long a browser may go on sending faster than that without a pause; then close code 4429.
+    pub flood_timeout: Duration,
+    /// Levels of arrays and objects in a frame from the browser; over it the frame gets an error.
+    pub json_depth: usize,
+    /// Bytes of a string that is the id of a browser's request; over it the request gets an error.
+    pub id_bytes: usize,
     /// Requests of a browser that wait for an answer; a further one gets an error.
     pub calls_in_flight: usize,
     /// Requests of an MCP server that wait for the browser's answer; a further one gets an error.
@@ -187,6 +213,9 @@ pub struct Limits {
     pub session_life: Duration,
     /// Bytes of a server's standard error that are kept.
     pub stderr_bytes: usize,
+    /// Lines of a server's standard error that are shown each second, and four times as many at once; the rest is
+    /// counted.
+    pub stderr_lines: usize,
     /// Child processes at once; over it: close code 4429.
     pub children: usize,
     /// Files and sockets that one process of a server may have open, from the sandbox level `basic` on.
@@ -206,6 +235,8 @@ pub struct Limits {
     pub stop_stdin_wait: Duration,
     /// From SIGTERM to SIGKILL.
     pub stop_term_wait: Duration,
+    /// How long a browser may take to read what is left and to answer a close; then the socket is cut.
+    pub close_timeout: Duration,
     /// How long a shutdown waits for sessions to end.
     pub drain_timeout: Duration,
     /// Records of the audit log that wait to be written; further ones are lost, and how many is recorded.
@@ -218,8 +249,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 2000,
+            connections_per_peer: 64,
             head_timeout: Duration::from_secs(10),
             head_bytes: 32 * 1024,
+            headers: 64,
             body_bytes: 64 * 1024,
             body_timeout: Duration::from_secs(10),
             ticket_life: Duration::from_secs(60),
@@ -230,7 +263,14 @@ impl Default for Limits {
             socket_url_bytes: 6144,
             kept_params_bytes: 16 * 1024 * 1024,
             sessions: 500,
+            sessions_per_principal: 100,
             frame_bytes: 4 * 1024 * 1024,
+            messages_per_second: 1000,
+            messages_burst: 2000,
+            bytes_per_second: 16 * 1024 * 1024,
+            flood_timeout: Duration::from_secs(10),
+            json_depth: 64,
+            id_bytes: 128,
             calls_in_flight: 256,
             asks_in_flight: 64,
             backlog_messages: 1024,
@@ -250,6 +290,7 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(2 * 3600),
             session_life: Duration::from_secs(12 * 3600),
             stderr_bytes: 64 * 1024,
+            stderr_lines: 50,
             children: 200,
             child_open_files: 1024,
             child_file_bytes: 1024 * 1024 * 1024,
@@ -259,6 +300,7 @@ impl Default for Limits {
             child_cpu_percent: 100,
             stop_stdin_wait: Duration::from_secs(2),
             stop_term_wait: Duration::from_secs(3),
+            close_timeout: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(10),
             audit_queue: 4096,
             audit_refusals: 20,

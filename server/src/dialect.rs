@@ -17,11 +17,14 @@ use footbridge_shared::api::Transport;
 use footbridge_shared::control::MCP_SUBPROTOCOL;
 use footbridge_shared::control::NATIVE_SUBPROTOCOL;
 use footbridge_shared::fault::Fault;
+use footbridge_shared::fault::FaultCode;
 use footbridge_shared::rpc;
 use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Malformed;
 use footbridge_shared::rpc::Message;
 use serde_json::value::RawValue;
+
+use crate::meters;
 
 /// What a browser said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +92,9 @@ pub enum DialectName {
 }
 
 impl DialectName {
+    /// Every dialect.
+    pub const ALL: [Self; 3] = [Self::Studio, Self::Mcp, Self::Native];
+
     /// The dialect's name in logs and status.
     pub const fn name(self) -> &'static str {
         match self {
@@ -167,6 +173,14 @@ impl Dialect {
         }
     }
 
+    /// Answers a frame that is not to be read, for this reason; the session goes on.
+    pub fn refuse(&mut self, text: &str, why: &Malformed, now: DateTime<Utc>, turn: &mut Turn) {
+        match &mut self.0 {
+            Spelling::Studio(studio) => studio.refuse(text, why, now, turn),
+            Spelling::Mcp | Spelling::Native(_) => turn.to_browser.push(refusal(why)),
+        }
+    }
+
     /// Spells what the bridge says; nothing when this dialect has no word for it.
     pub fn encode(&mut self, outbound: Outbound, now: DateTime<Utc>, turn: &mut Turn) {
         match &mut self.0 {
@@ -195,6 +209,7 @@ fn decode_rpc(text: String, turn: &mut Turn) -> Result<(), Malformed> {
 
 /// The JSON-RPC error that answers a malformed frame.
 fn refusal(malformed: &Malformed) -> String {
+    meters::fault(FaultCode::FrameMalformed);
     let id = malformed.id().map_or("null", Id::as_json);
     let error = serde_json::json!({
         "code": malformed.rpc_code(),

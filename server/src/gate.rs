@@ -5,6 +5,7 @@
 
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
+use footbridge_shared::params::Secret;
 use poem::Request;
 use poem::http::HeaderMap;
 use poem::http::HeaderName;
@@ -16,6 +17,7 @@ use subtle::ConstantTimeEq;
 
 use crate::config::Auth;
 use crate::config::Config;
+use crate::meters;
 use crate::principal::Principal;
 
 /// The subprotocol by which a WebSocket client that can set no header brings the token.
@@ -28,7 +30,11 @@ pub struct Gate {
     hosts: Vec<String>,
     origins: Vec<String>,
     token: Option<[u8; 32]>,
+    metrics_token: Option<[u8; 32]>,
+    /// The port that a `Host` need not name.
+    usual_port: &'static str,
     head_bytes: usize,
+    headers: usize,
 }
 
 /// A request that has passed.
@@ -40,11 +46,20 @@ pub struct Admission {
     pub needs_cors: bool,
     /// Who brought a valid credential; `None` when there was none. A wrong one does not get this far.
     pub principal: Option<Principal>,
+    /// Whether it brought the token for the metrics, and asks for them.
+    pub reads_metrics: bool,
 }
+
+/// Where the metrics are.
+pub const METRICS: &str = "/metrics";
 
 impl Gate {
     /// The gate of a bridge that listens on this port.
     pub fn new(config: &Config, port: u16) -> Self {
+        let (scheme, usual_port) = match config.tls {
+            Some(_) => ("https", "443"),
+            None => ("http", "80"),
+        };
         let mut hosts = Vec::new();
         let mut origins = Vec::new();
         let mut names = vec![
@@ -61,11 +76,11 @@ impl Gate {
             });
         }
         for name in names {
-            hosts.push(with_port("http", &name, port));
-            origins.push(format!("http://{}", with_port("http", &name, port)));
+            hosts.push(with_port(scheme, &name, port));
+            origins.push(format!("{scheme}://{}", with_port(scheme, &name, port)));
         }
         if let Some(url) = &config.public_url
-            && let Some((scheme, host)) = scheme_and_host(url)
+            && let Some((scheme, host)) = scheme_and_host(url, usual_port)
         {
             hosts.push(host.clone());
             origins.push(format!("{scheme}://{host}"));
@@ -76,15 +91,19 @@ impl Gate {
                 .iter()
                 .map(|origin| origin.to_ascii_lowercase()),
         );
+        let digest = |token: &Secret| Sha256::digest(token.expose()).into();
         let token = match &config.auth {
-            Auth::Token(token) => Some(Sha256::digest(token.expose()).into()),
+            Auth::Token(token) => Some(digest(token)),
             Auth::None => None,
         };
         Self {
             hosts,
             origins,
             token,
+            metrics_token: config.metrics_token.as_ref().map(digest),
+            usual_port,
             head_bytes: config.limits.head_bytes,
+            headers: config.limits.headers,
         }
     }
 
@@ -98,11 +117,16 @@ impl Gate {
         let host = self.check_host(request)?;
         let origin = self.check_origin(request)?;
         let needs_cors = !origin.is_empty() && !origin.ends_with(&format!("://{host}"));
-        let principal = self.authenticate(headers)?;
+        let (principal, reads_metrics) = if self.is_for_metrics(request) {
+            (None, true)
+        } else {
+            (self.authenticate(headers)?, false)
+        };
         Ok(Admission {
             origin,
             needs_cors,
             principal,
+            reads_metrics,
         })
     }
 
@@ -116,7 +140,15 @@ impl Gate {
             .original_uri()
             .path_and_query()
             .map_or(0, |target| target.as_str().len());
+        if headers.len() > self.headers {
+            meters::reached("headers");
+            return Err(Fault::new(
+                FaultCode::HeadTooLarge,
+                format!("A request may have at most {} headers.", self.headers),
+            ));
+        }
         if n_bytes > self.head_bytes || target > self.head_bytes {
+            meters::reached("head_bytes");
             return Err(Fault::new(
                 FaultCode::HeadTooLarge,
                 format!("A request head may have at most {} bytes.", self.head_bytes),
@@ -148,9 +180,9 @@ impl Gate {
                     "A request needs exactly one Host header.",
                 )
             })?;
-        let host = normal_host(host);
+        let host = normal_host(host, self.usual_port);
         if let Some(authority) = request.original_uri().authority()
-            && normal_host(authority.as_str()) != host
+            && normal_host(authority.as_str(), self.usual_port) != host
         {
             return Err(Fault::new(
                 FaultCode::BadRequest,
@@ -191,6 +223,15 @@ impl Gate {
         }
     }
 
+    /// Whether a request asks for the metrics with their own token, which is wrong everywhere else.
+    fn is_for_metrics(&self, request: &Request) -> bool {
+        let Some(expected) = &self.metrics_token else {
+            return false;
+        };
+        request.uri().path() == METRICS
+            && matches!(credential(request.headers()), Ok(Some(given)) if is_token(given, expected))
+    }
+
     /// Who brings a credential. A wrong credential is refused even where none is needed.
     fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Principal>, Fault> {
         let Some(expected) = &self.token else {
@@ -199,13 +240,17 @@ impl Gate {
         let Some(given) = credential(headers)? else {
             return Ok(None);
         };
-        let digest: [u8; 32] = Sha256::digest(given).into();
-        if bool::from(digest.ct_eq(expected)) {
+        if is_token(given, expected) {
             Ok(Some(Principal::token()))
         } else {
             Err(unauthorized("The token is wrong."))
         }
     }
+}
+
+fn is_token(given: &str, expected: &[u8; 32]) -> bool {
+    let digest: [u8; 32] = Sha256::digest(given).into();
+    digest.ct_eq(expected).into()
 }
 
 impl Admission {
@@ -287,14 +332,14 @@ fn is_navigation(request: &Request) -> bool {
         && is("sec-fetch-dest", "document")
 }
 
-fn normal_host(host: &str) -> String {
+fn normal_host(host: &str, usual_port: &str) -> String {
     let host = host.to_ascii_lowercase();
     let (name, port) = match host.rfind(':') {
         Some(at) if !host.ends_with(']') => (&host[..at], Some(&host[at + 1..])),
         Some(_) | None => (host.as_str(), None),
     };
     let name = name.strip_suffix('.').unwrap_or(name);
-    port.filter(|port| *port != "80")
+    port.filter(|port| *port != usual_port)
         .map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
 }
 
@@ -308,10 +353,10 @@ fn with_port(scheme: &str, name: &str, port: u16) -> String {
 }
 
 /// Scheme and host of a URL, lower case, with the port unless it is the scheme's own.
-fn scheme_and_host(url: &str) -> Option<(String, String)> {
+fn scheme_and_host(url: &str, usual_port: &str) -> Option<(String, String)> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
-    let host = normal_host(rest.split(['/', '?', '#']).next()?);
+    let host = normal_host(rest.split(['/', '?', '#']).next()?, usual_port);
     let host = if scheme == "https" {
         host.strip_suffix(":443").unwrap_or(&host).to_owned()
     } else {

@@ -5,6 +5,7 @@
 mod api;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod metrics;
 mod openapi;
 mod page;
 mod socket;
@@ -35,6 +36,8 @@ use crate::audit::Record;
 use crate::config::Config;
 use crate::gate::Admission;
 use crate::gate::Gate;
+use crate::gate::METRICS;
+use crate::meters;
 use crate::policy::Policy;
 use crate::principal::Principal;
 use crate::sessions::Sessions;
@@ -42,6 +45,9 @@ use crate::tickets::Tickets;
 
 /// Under which path the routes are.
 pub const PREFIX: &str = "/api/mcp";
+
+/// A year of TLS alone (RFC 6797, 6.1).
+const STRICT_TRANSPORT: &str = "max-age=31536000";
 
 /// What the routes work with.
 #[derive(Debug)]
@@ -71,6 +77,7 @@ pub fn routes(app: Arc<App>) -> impl Endpoint<Output = Response> {
         .nest(PREFIX, api)
         .at("/health/live", get(api::live))
         .at("/health/ready", get(api::ready))
+        .at(METRICS, get(metrics::metrics))
         .at("/*path", page::Page)
         .data(Arc::clone(&app))
         .around(move |inner, request| guarded(inner, request, Arc::clone(&app)))
@@ -87,8 +94,37 @@ fn no_route() -> Response {
 /// The gate in front, errors as JSON behind, CORS for the pages that are allowed.
 async fn guarded<E: Endpoint<Output = Response>>(
     inner: Arc<E>,
-    mut request: Request,
+    request: Request,
     app: Arc<App>,
+) -> poem::Result<Response> {
+    let has_name = app.config.tls.is_some() && has_name(&request);
+    let mut response = admitted(inner, request, &app).await?;
+    if has_name {
+        let value = HeaderValue::from_static(STRICT_TRANSPORT);
+        response
+            .headers_mut()
+            .insert(header::STRICT_TRANSPORT_SECURITY, value);
+    }
+    Ok(response)
+}
+
+/// Whether the host is a name that is the bridge's alone. A browser that is told to use TLS with `localhost` would do
+/// so with every port of it, and with an address it does not listen (RFC 6797, 8.1.1).
+fn has_name(request: &Request) -> bool {
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    !name.starts_with('[')
+        && name != "localhost"
+        && !name.ends_with(".localhost")
+        && name.parse::<std::net::Ipv4Addr>().is_err()
+}
+
+async fn admitted<E: Endpoint<Output = Response>>(
+    inner: Arc<E>,
+    mut request: Request,
+    app: &App,
 ) -> poem::Result<Response> {
     let (method, peer) = (request.method().clone(), peer(&request));
     let refused = |code: FaultCode| {
@@ -251,6 +287,7 @@ fn json(value: &impl serde::Serialize) -> Response {
 
 /// The answer that says what went wrong.
 fn refuse(fault: &Fault) -> Response {
+    meters::refused(fault.code);
     let mut response = json(&ErrorResponse {
         status: false,
         message: &fault.message,

@@ -36,5 +36,6 @@ pub mod sessions;
 #[cfg(unix)]
 pub mod supervise;
 pub mod tickets;
+pub mod tls;
 pub mod upstream;
 pub mod variables;

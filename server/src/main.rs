@@ -20,6 +20,7 @@ use footbridge::config::settings::Settings;
 use footbridge::config::startup::Startup;
 use footbridge::demo;
 use footbridge::logs;
+use footbridge::meters;
 use footbridge::open;
 use footbridge::serve::Bound;
 use footbridge::supervise;
@@ -104,6 +105,7 @@ fn run_serve(settings: Settings) -> ExitCode {
         say(&mut io::stderr(), &format!("Warning: {warning}"));
     }
     log_to_stderr(&startup.log);
+    meters::install();
     let audit = match start_audit(&startup.config) {
         Ok(audit) => audit,
         Err(error) => return fail(&error.to_string()),

@@ -6,19 +6,25 @@ use std::sync::Arc;
 
 use footbridge_shared::params::Secret;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
+use tracing::warn;
 
 use crate::accept;
+use crate::accept::Door;
+use crate::audit;
 use crate::config::Auth;
 use crate::config::Config;
 use crate::gate::Gate;
 use crate::http;
 use crate::http::App;
+use crate::meters;
 use crate::policy::Policy;
 use crate::policy::follow;
 use crate::sessions::Sessions;
 use crate::tickets::Tickets;
+use crate::tls::Tls;
 
 /// A bridge that has bound its port and not begun to serve.
 #[derive(Debug)]
@@ -50,11 +56,10 @@ impl Bound {
 
     /// The URL to open in a browser. The token is in the fragment, which never leaves the browser.
     pub fn page_url(&self) -> String {
-        let base = self
-            .config
-            .public_url
-            .clone()
-            .unwrap_or_else(|| format!("http://{}", self.address));
+        let base = self.config.public_url.clone().unwrap_or_else(|| {
+            let scheme = self.config.tls.as_ref().map_or("http", |_| "https");
+            format!("{scheme}://{}", self.address)
+        });
         let base = base.trim_end_matches('/');
         match &self.config.auth {
             Auth::Token(token) => format!("{base}/#token={}", Secret::expose(token)),
@@ -65,9 +70,15 @@ impl Bound {
     /// Serves until `stop` is cancelled, then drains; how many sessions did not end in time.
     ///
     /// # Errors
-    /// When the system has no randomness for the tickets' key.
+    /// When the system has no randomness for the tickets' key, or the certificate has become unreadable.
     pub async fn serve(self, stop: CancellationToken) -> io::Result<usize> {
         let limits = self.config.limits.clone();
+        for limit in limits.list() {
+            meters::bound(limit.name, limit.value);
+        }
+        let tls = self.config.tls.clone().map(Tls::new).transpose();
+        let tls = tls.map_err(io::Error::other)?;
+        let behind_proxy = self.config.behind_tls_proxy;
         let sessions = Sessions::new(limits.clone());
         let file = self.config.servers_file.clone();
         let app = Arc::new(App {
@@ -82,13 +93,18 @@ impl Bound {
             info!("draining");
             sessions.drain(limits.drain_timeout).await
         };
-        let accepting = accept::serve(
-            self.listener,
-            http::routes(Arc::clone(&app)),
-            &limits,
-            stop.clone(),
-            limits.drain_timeout,
-        );
+        let door = Door {
+            listener: self.listener,
+            tls: tls.as_ref().map(Tls::acceptor),
+            behind_proxy,
+            limits: &limits,
+            stop: stop.clone(),
+        };
+        let accepting = accept::serve(door, http::routes(Arc::clone(&app)));
+        let mut watches = JoinSet::new();
+        if let Some(tls) = tls {
+            watches.spawn(tls.watch(|problem| reloaded("tls", problem)));
+        }
         let following = async {
             if let Some(file) = file {
                 follow(&app.policy, file, &stop).await;
@@ -98,6 +114,18 @@ impl Bound {
             tokio::join!(drained, accepting, following, app.tickets.tend(&stop));
         Ok(n_left)
     }
+}
+
+fn reloaded(what: &'static str, problem: Option<&str>) {
+    match problem {
+        None => info!(what, "read again"),
+        Some(problem) => warn!(
+            what,
+            problem, "could not be read again; the old one stays in use"
+        ),
+    }
+    meters::reloaded(what, problem.is_none());
+    audit::record(&audit::Record::Reloaded { what, problem });
 }
 
 fn policy(config: &Config) -> Policy {

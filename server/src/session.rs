@@ -4,7 +4,9 @@
 //! Never decides what a message means.
 
 mod browser;
+mod frames;
 mod opening;
+mod pace;
 mod records;
 mod verdicts;
 
@@ -33,6 +35,7 @@ use crate::dialect::DialectName;
 use crate::dialect::Inbound;
 use crate::dialect::Outbound;
 use crate::dialect::Turn;
+use crate::meters;
 use crate::upstream;
 use crate::upstream::FromUpstream;
 use crate::upstream::Upstream;
@@ -142,6 +145,7 @@ async fn run_with<B: Browser>(
         label = opening.approved.label(),
         "session opened"
     );
+    meters::session_opened(opening.transport(), opening.dialect.name());
     session.tell(Outbound::State(SessionState::Starting));
     let mut link = Link::Starting(start());
     let life_ends = opened + limits.session_life;
@@ -170,7 +174,8 @@ async fn run_with<B: Browser>(
             upstream.stop().await;
         }
     };
-    tokio::join!(session.line.close(&reason, limits.stop_stdin_wait), stop);
+    tokio::join!(session.line.close(&reason), stop);
+    meters::session_ended(reason.code);
     recorded.closed(reason.code);
     info!(
         reason = reason.code.name(),
@@ -243,7 +248,12 @@ impl<B: Browser> Session<B> {
                 self.decide(Event::Ended(fault))
             }
             Wake::Upstream(item) => self.on_upstream(item, link),
-            Wake::Sent => None,
+            Wake::Sent => {
+                if let Link::Up(upstream) = link {
+                    upstream.note_fullness();
+                }
+                None
+            }
             Wake::Browser(heard) => self.on_browser(heard),
             Wake::Due => self.on_due(life_ends),
         }
@@ -290,36 +300,30 @@ impl<B: Browser> Session<B> {
 
     fn on_browser(&mut self, heard: Heard) -> Option<Fault> {
         match heard {
-            Heard::Text(text) if text.len() > self.limits.frame_bytes => self.decide(Event::Ended(
-                Fault::new(
-                    FaultCode::FrameTooLarge,
-                    format!(
-                        "A frame may have at most {} bytes.",
-                        self.limits.frame_bytes
-                    ),
-                )
-                .hint("Send less at once, or raise limits.frame_bytes."),
-            )),
+            Heard::Text(text) if text.len() > self.limits.frame_bytes => self.too_large(),
             Heard::Text(text) => {
                 self.passed();
                 self.vitals.pulse.from_browser.count(text.len());
-                let mut turn = Turn::default();
-                self.dialect.decode(text, Utc::now(), &mut turn);
+                let turn = frames::read(text, &mut self.dialect, &self.limits);
+                self.line.held_more(turn.inbound.len().saturating_sub(1));
                 self.carry_out(turn)
             }
-            Heard::Wrote => None,
+            Heard::Wrote | Heard::Paused => None,
             Heard::Left => self.decide(Event::Ended(Fault::new(
                 FaultCode::SessionEnded,
                 "The browser left.",
             ))),
-            Heard::TooLarge => self.decide(Event::Ended(Fault::new(
-                FaultCode::FrameTooLarge,
-                format!(
-                    "A frame may have at most {} bytes.",
-                    self.limits.frame_bytes
-                ),
-            ))),
+            Heard::TooLarge => self.too_large(),
         }
+    }
+
+    fn too_large(&mut self) -> Option<Fault> {
+        meters::reached("frame_bytes");
+        let limit = self.limits.frame_bytes;
+        let sentence = format!("A frame may have at most {limit} bytes.");
+        let hint = "Send less at once, or raise limits.frame_bytes.";
+        let fault = Fault::new(FaultCode::FrameTooLarge, sentence).hint(hint);
+        self.decide(Event::Ended(fault))
     }
 
     fn on_due(&mut self, life_ends: Instant) -> Option<Fault> {
@@ -329,12 +333,14 @@ impl<B: Browser> Session<B> {
             return self.decide(Event::Ended(fault));
         }
         if now >= life_ends {
+            meters::reached("session_life");
             return self.decide(Event::Ended(Fault::new(
                 FaultCode::SessionIdle,
                 "The session has reached its longest life.",
             )));
         }
         if now >= self.last_message + self.limits.idle_timeout {
+            meters::reached("idle_timeout");
             return self.decide(Event::Ended(Fault::new(
                 FaultCode::SessionIdle,
                 "No message passed for too long.",

@@ -15,6 +15,7 @@ use chrono::DateTime;
 use chrono::Utc;
 use footbridge_shared::api::SessionState;
 use footbridge_shared::api::StatusResponse;
+use footbridge_shared::api::Transport;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use tokio::sync::watch;
@@ -25,6 +26,7 @@ use tracing::warn;
 
 use crate::audit;
 use crate::config::Limits;
+use crate::dialect::DialectName;
 use crate::meters;
 use crate::policy::Approved;
 use crate::principal::Principal;
@@ -167,14 +169,7 @@ impl Sessions {
             ));
         }
         audit::permits()?;
-        if live.by_id.len() >= self.limits.sessions {
-            return Err(Fault::new(
-                FaultCode::TooManySessions,
-                "The bridge has as many sessions as it may.",
-            )
-            .hint("Close one, or raise limits.sessions."));
-        }
-        check_room(&live, &entry.opening.approved)?;
+        self.check(&live, &entry.opening.principal, &entry.opening.approved)?;
         if live.by_id.contains_key(&entry.opening.id) {
             return Err(Fault::new(
                 FaultCode::SessionInUse,
@@ -185,12 +180,45 @@ impl Sessions {
         Ok(())
     }
 
-    /// Whether a server of the catalogue may have another session.
+    fn check(&self, live: &Live, principal: &Principal, approved: &Approved) -> Result<(), Fault> {
+        if live.by_id.len() >= self.limits.sessions {
+            meters::reached("sessions");
+            return Err(Fault::new(
+                FaultCode::TooManySessions,
+                "The bridge has as many sessions as it may.",
+            )
+            .hint("Close one, or raise limits.sessions."));
+        }
+        let of_principal = |entry: &&Entry| entry.opening.principal == *principal;
+        let n_own = live.by_id.values().filter(of_principal).count();
+        if n_own >= self.limits.sessions_per_principal {
+            meters::reached("sessions_per_principal");
+            return Err(Fault::new(
+                FaultCode::TooManyRequests,
+                format!("You have {n_own} sessions already, as many as one caller may."),
+            )
+            .hint("Close one, or raise limits.sessions_per_principal."));
+        }
+        check_room(live, approved)
+    }
+
+    /// Whether this caller could open another session with this server.
     ///
     /// # Errors
-    /// `too_many_sessions`, when it has as many as its entry allows.
-    pub fn check_room_of(&self, approved: &Approved) -> Result<(), Fault> {
-        check_room(&lock(&self.live), approved)
+    /// The fault that opening it would end with: the bridge is full, the caller has as many as one may, or the server
+    /// of the catalogue has as many as its entry allows.
+    pub fn check_room(&self, principal: &Principal, approved: &Approved) -> Result<(), Fault> {
+        self.check(&lock(&self.live), principal, approved)
+    }
+
+    /// How every session is reached, how its browser speaks, and what it is doing.
+    pub fn census(&self) -> Vec<(Transport, DialectName, SessionState)> {
+        let live = lock(&self.live);
+        let kind = |entry: &Entry| {
+            let state = entry.snapshot.borrow().state;
+            (entry.opening.transport(), entry.opening.dialect, state)
+        };
+        live.by_id.values().map(kind).collect()
     }
 
     /// Whether another session could be opened.
@@ -271,6 +299,7 @@ impl Sessions {
         let _ = tokio::time::timeout(limit, self.tracker.wait()).await;
         let n_left = lock(&self.live).by_id.len();
         if n_left > 0 {
+            meters::reached("drain_timeout");
             warn!(n_left, "sessions did not end in time");
         }
         n_left

@@ -204,7 +204,7 @@ impl Tickets {
                 load,
                 revision: grant.revision.clone(),
             };
-            let query = self.query(&ring, &session_id, contents, &grant.params)?;
+            let query = self.query(&ring, &session_id, &contents, &grant.params)?;
             Ok::<_, Fault>(format!("{under}/{session_id}?{query}"))
         };
         let n_bytes = grant
@@ -240,6 +240,7 @@ impl Tickets {
         };
         let (end, now) = (expires.timestamp_millis(), now.timestamp_millis());
         self.pending.add(unique, end, entry, now).map_err(no_room)?;
+        meters::ticket();
         Ok(Issued {
             warnings,
             session_id,
@@ -253,7 +254,7 @@ impl Tickets {
         &self,
         ring: &Ring,
         session_id: &str,
-        contents: Contents,
+        contents: &Contents,
         params: &ServerParams,
     ) -> Result<String, Fault> {
         let visible = match (self.mode, &contents.load) {
@@ -268,7 +269,7 @@ impl Tickets {
             session_id,
             visible: visible.as_deref(),
         };
-        let ticket = seal::seal(ring, &contents, bound).ok_or_else(no_randomness)?;
+        let ticket = seal::seal(ring, contents, bound).ok_or_else(no_randomness)?;
         Ok(match visible {
             None => format!("server_params={ticket}"),
             Some(visible) => {
@@ -312,6 +313,7 @@ impl Tickets {
             .ok_or_else(|| invalid("The ticket is not valid for this URL."))?;
         let now = now.timestamp_millis();
         if contents.expires < now {
+            meters::reached("ticket_life");
             return Err(invalid("The ticket has expired."));
         }
         if contents.origin != presented.origin {

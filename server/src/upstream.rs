@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Limits;
+use crate::meters;
 use crate::policy::Approved;
 
 #[cfg(unix)]
@@ -84,6 +85,8 @@ pub struct Upstream {
     tasks: JoinSet<()>,
     /// Asks the tasks to end the MCP server.
     stop: CancellationToken,
+    /// Whether the queue to the MCP server has been full and not half empty since.
+    was_full: bool,
 }
 
 /// Starts an MCP server or connects to one. `program` is this binary: it supervises the process.
@@ -121,6 +124,30 @@ pub async fn connect(
 }
 
 impl Upstream {
+    fn new(
+        (sender, receiver): (mpsc::Sender<Message>, mpsc::Receiver<FromUpstream>),
+        tasks: JoinSet<()>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            sender,
+            receiver,
+            tasks,
+            stop,
+            was_full: false,
+        }
+    }
+
+    /// Counts the moment at which the queue to the MCP server is full; once, until it has been half empty.
+    pub fn note_fullness(&mut self) {
+        let room = self.sender.capacity();
+        if room == 0 && !std::mem::replace(&mut self.was_full, true) {
+            meters::reached("upstream_queue");
+        } else if room * 2 >= self.sender.max_capacity() {
+            self.was_full = false;
+        }
+    }
+
     /// Ends the MCP server in order: closes its input, waits, SIGTERM to its processes, waits, SIGKILL.
     /// Messages already in the queue are still written. Returns when nothing of it is left.
     pub async fn stop(self) {
@@ -129,6 +156,7 @@ impl Upstream {
             receiver,
             mut tasks,
             stop,
+            was_full: _,
         } = self;
         stop.cancel();
         // Nobody reads any more: what the MCP server still says is thrown away instead of holding it up.
@@ -140,12 +168,7 @@ impl Upstream {
     pub fn memory(capacity: usize) -> (Self, mpsc::Receiver<Message>, mpsc::Sender<FromUpstream>) {
         let (sender, from_bridge) = mpsc::channel(capacity);
         let (to_bridge, receiver) = mpsc::channel(capacity);
-        let upstream = Self {
-            sender,
-            receiver,
-            tasks: JoinSet::new(),
-            stop: CancellationToken::new(),
-        };
+        let upstream = Self::new((sender, receiver), JoinSet::new(), CancellationToken::new());
         (upstream, from_bridge, to_bridge)
     }
 }

@@ -56,6 +56,9 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// Every transport.
+    pub const ALL: [Self; 3] = [Self::Stdio, Self::Sse, Self::Http];
+
     /// The transport's name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
@@ -86,6 +89,20 @@ pub enum SessionState {
     Ready,
     /// The session is ending.
     Closing,
+}
+
+impl SessionState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Starting, Self::Ready, Self::Closing];
+
+    /// The state's name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Closing => "closing",
+        }
+    }
 }
 
 /// The answer of `GET status` for a session that is open.

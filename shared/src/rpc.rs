@@ -4,6 +4,7 @@
 //! Never parses a payload and never re-serializes one: a message keeps the text it came in, and an edit
 //! replaces exactly one member of it.
 
+mod depth;
 mod edit;
 mod members;
 mod splice;
@@ -16,6 +17,8 @@ use serde::Deserialize;
 use serde::Deserializer;
 use serde_json::value::RawValue;
 
+pub use depth::is_deeper_than;
+pub use depth::too_deep;
 pub use edit::edit;
 pub use members::Members;
 pub use members::member;

@@ -23,7 +23,7 @@ async fn offering(file: &Value) -> (Bridge, Scratch) {
     (bridge, folder)
 }
 
-fn named(server: &str, inputs: Value) -> Value {
+fn named(server: &str, inputs: &Value) -> Value {
     json!({ "type": "named", "server": server, "inputs": inputs })
 }
 
@@ -73,8 +73,8 @@ const UNUSABLE: &str = "the servers file has changed and cannot be used";
 async fn a_file_that_changes_is_taken_over_and_a_broken_one_is_not() {
     let fake = json!({ "command": servers::fake_program(), "env": { "VERSION": "one" } });
     let (bridge, folder) = offering(&json!({ "mcpServers": { "a": fake } })).await;
-    let mut running = ready(&bridge, &named("a", json!({}))).await;
-    let (_, early) = bridge.connect(&named("a", json!({}))).await;
+    let mut running = ready(&bridge, &named("a", &json!({}))).await;
+    let (_, early) = bridge.connect(&named("a", &json!({}))).await;
     let (_, demo) = bridge.connect(&servers::demo()).await;
 
     // Added and changed, by a rename as careful programs do it.
@@ -104,7 +104,7 @@ async fn a_file_that_changes_is_taken_over_and_a_broken_one_is_not() {
         "another entry's ticket opens"
     );
     for server in ["a", "b"] {
-        let mut page = ready(&bridge, &named(server, json!({}))).await;
+        let mut page = ready(&bridge, &named(server, &json!({}))).await;
         let environment = page.call("fake/environment", json!({})).await;
         assert_eq!(environment["result"]["VERSION"], "two");
     }
@@ -122,7 +122,7 @@ async fn a_file_that_changes_is_taken_over_and_a_broken_one_is_not() {
             .contains("mcpServers.a.args[0] must be a string.")
     );
     assert_eq!(names(&bridge).await, ["demo", "a", "b"]);
-    ready(&bridge, &named("b", json!({}))).await;
+    ready(&bridge, &named("b", &json!({}))).await;
 
     // Mended, without one of them.
     folder.write(
@@ -130,7 +130,7 @@ async fn a_file_that_changes_is_taken_over_and_a_broken_one_is_not() {
         &json!({ "mcpServers": { "b": changed } }).to_string(),
     );
     until_offered(&bridge, &["b"]).await;
-    let (status, error) = refused(&bridge, &named("a", json!({}))).await;
+    let (status, error) = refused(&bridge, &named("a", &json!({}))).await;
     assert_eq!(
         (status, &error["field"]),
         (422, &json!("server_params.server"))
@@ -159,7 +159,7 @@ async fn a_swapped_link_and_a_new_key_file_are_taken_over() {
     let path = link.to_string_lossy().into_owned();
     let bridge = Bridge::with(&["--no-auth", "--servers", &path], None).await;
     let key = async |server: &str| {
-        let mut page = ready(&bridge, &named(server, json!({}))).await;
+        let mut page = ready(&bridge, &named(server, &json!({}))).await;
         let environment = page.call("fake/environment", json!({})).await;
         environment["result"]["KEY"].clone()
     };
@@ -217,7 +217,7 @@ async fn inputs_arrive_whole_whatever_they_hold_and_only_where_the_operator_put_
         "'\"\\ é 😀 %s".to_owned(),
     ] {
         let inputs = json!({ "root": root, "api-key": root });
-        let mut page = ready(&bridge, &named("fs", inputs)).await;
+        let mut page = ready(&bridge, &named("fs", &inputs)).await;
         let arguments = page.call("fake/arguments", json!({})).await;
         assert_eq!(arguments["result"], json!(["--root", root, "end"]));
         let environment = page.call("fake/environment", json!({})).await;
@@ -283,7 +283,7 @@ async fn inputs_that_are_wrong_are_named_and_never_repeated() {
             "must match the pattern",
         ),
     ] {
-        let (status, error) = refused(&bridge, &named(server, inputs)).await;
+        let (status, error) = refused(&bridge, &named(server, &inputs)).await;
         assert_eq!(
             (status, &error["code"]),
             (422, &json!("invalid_field")),
@@ -310,14 +310,14 @@ async fn values_are_in_no_url_no_log_and_nothing_that_a_server_says_of_itself() 
     let (bridge, _folder) = offering(&asking()).await;
     let params = named(
         "fs",
-        json!({ "root": "/c4nary/of/root", "api-key": "c4nary-of-key" }),
+        &json!({ "root": "/c4nary/of/root", "api-key": "c4nary-of-key" }),
     );
     let (session_id, url) = bridge.connect(&params).await;
     let visible = crate::connect::query(&url, "server_params");
     let visible = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, visible)
         .expect("base64");
     let visible: Value = serde_json::from_slice(&visible).expect("JSON");
-    assert_eq!(visible, named("fs", json!({ "root": "", "api-key": "" })));
+    assert_eq!(visible, named("fs", &json!({ "root": "", "api-key": "" })));
 
     let mut page = bridge
         .upgrade(&url, "footbridge.v1")
@@ -377,7 +377,7 @@ async fn an_input_is_a_header_of_a_remote_server_and_cannot_be_two() {
         "inputs": { "key": { "pattern": "(?s).+", "secret": true } },
     } } }))
     .await;
-    let forged = named("far", json!({ "key": "c4nary\r\nX-Forged: 1" }));
+    let forged = named("far", &json!({ "key": "c4nary\r\nX-Forged: 1" }));
     let (status, error) = refused(&bridge, &forged).await;
     assert_eq!(
         (status, &error["field"]),
@@ -385,7 +385,7 @@ async fn an_input_is_a_header_of_a_remote_server_and_cannot_be_two() {
     );
     assert!(!error.to_string().contains("c4nary"));
 
-    let params = named("far", json!({ "key": "the key, as it is" }));
+    let params = named("far", &json!({ "key": "the key, as it is" }));
     let mut page = bridge.open(&params, "footbridge.v1").await;
     let (mut stream, _) = within("a request", listener.accept()).await.expect("one");
     let mut head = Vec::new();
@@ -424,7 +424,7 @@ async fn what_a_reference_stands_for_reaches_the_server_and_nobody_else() {
         .to_string(),
     );
     let bridge = Bridge::with(&["--token", TOKEN, "--servers", &path], Some(TOKEN)).await;
-    let mut page = bridge.open(&named("a", json!({})), "footbridge.v1").await;
+    let mut page = bridge.open(&named("a", &json!({})), "footbridge.v1").await;
     page.send(&json!({ "type": "stderr", "enabled": true }))
         .await;
     page.frame_of("initialized").await;
@@ -456,7 +456,7 @@ async fn a_server_has_limits_of_its_own() {
         "slow": { "command": "/bin/sh", "args": ["-c", "sleep 100"], "limits": { "start_timeout": 0.5 } },
     } }))
     .await;
-    let one = named("one", json!({}));
+    let one = named("one", &json!({}));
     let (_, late) = bridge.connect(&one).await;
     let mut page = ready(&bridge, &one).await;
     let (status, error) = refused(&bridge, &one).await;
@@ -486,7 +486,7 @@ async fn a_server_has_limits_of_its_own() {
     }
 
     let mut slow = bridge
-        .open(&named("slow", json!({})), "footbridge.v1")
+        .open(&named("slow", &json!({})), "footbridge.v1")
         .await;
     let (frames, close) = slow.until_closed().await;
     let error = frames
@@ -505,7 +505,7 @@ async fn a_remote_server_by_name_is_one_of_its_own_transport() {
     } }))
     .await;
     // What a caller writes beside the name changes nothing.
-    let mut params = named("far", json!({}));
+    let mut params = named("far", &json!({}));
     params["command"] = json!("/bin/sh");
     params["args"] = json!(["-c", "exit 1"]);
     params["url"] = json!("http://127.0.0.1:1/");

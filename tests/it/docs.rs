@@ -164,3 +164,49 @@ async fn the_protocols_own_example_of_a_request_is_accepted() {
     let (code, answer) = bridge.post_connect(&body).await;
     assert_eq!(code, 200, "{answer}");
 }
+
+/// The tests that a text names as `file::name`.
+fn named_tests(text: &str) -> Vec<(&str, &str)> {
+    let between_ticks = text.split('`').skip(1).step_by(2);
+    between_ticks
+        .filter_map(|name| name.split_once("::"))
+        .filter(|(file, _)| file.contains(".rs") || file.contains(".mjs"))
+        .collect()
+}
+
+/// Whether a file has a test of that name, or in JavaScript one whose title begins with it.
+fn has_test(text: &str, file: &str, name: &str) -> bool {
+    if file.ends_with(".mjs") {
+        return text.contains(&format!("test(\"{name}"));
+    }
+    let declared = format!("fn {name}(");
+    let Some(at) = text.find(&declared) else {
+        return false;
+    };
+    // Without the attribute nobody runs it.
+    let before = &text[..at];
+    let last = before.rfind("test]").max(before.rfind("proptest! {"));
+    last.is_some_and(|last| !before[last..].contains("fn "))
+}
+
+#[test]
+fn every_test_that_security_names_exists() {
+    let security = read("SECURITY.md");
+    let named = named_tests(&security);
+    assert!(named.len() > 60, "{}", named.len());
+    for (file, name) in named {
+        if !file.contains('/') {
+            continue;
+        }
+        assert!(
+            has_test(&read(file), file, name),
+            "SECURITY.md names `{file}::{name}`, which is not there"
+        );
+    }
+    for threat in 1..=20 {
+        assert!(security.contains(&format!("| T{threat} |")), "T{threat}");
+    }
+    let file = "#[test]\nfn a() {}\nfn b() {}\n// test(\"c d\"";
+    assert!(has_test(file, "x.rs", "a") && has_test(file, "x.mjs", "c"));
+    assert!(!has_test(file, "x.rs", "b") && !has_test(file, "x.mjs", "d"));
+}

@@ -96,7 +96,6 @@ async fn bodies_and_heads_that_would_fill_memory_are_cut_off() {
         Trick::EndlessEvent,
         Trick::EndlessHead,
         Trick::Short,
-        Trick::SessionId,
     ] {
         let error = failure(&bridge, HTTP, trick).await;
         assert_eq!(error["side"], "upstream", "{trick:?}: {error}");

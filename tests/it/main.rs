@@ -20,6 +20,8 @@ mod hostile_remote;
 mod limits;
 /// Nasty payloads over every transport.
 mod lossless;
+/// What an operator can count, and who may.
+mod metrics;
 /// MCP servers as processes: how they are shut in and counted, and what becomes of those that are killed or stopped.
 mod processes;
 /// Programs of other people and other languages against the bridge: SDK clients, the quickstart, the README.
@@ -46,6 +48,8 @@ mod supply;
 mod tickets;
 /// The rules that a machine can check.
 mod tidy;
+/// The bridge's own TLS: sessions over it, certificates that are renewed, peers that do not speak it.
+mod tls;
 /// Every transport, revision and SDK, with real servers.
 mod upstreams;
 /// The WebSocket protocol, spoken wrongly in every way there is.

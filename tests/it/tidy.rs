@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
         "principal",
         "sandbox",
         "supervise",
+        "tls",
         "variables",
     ],
     &["audit", "catalogue"],

@@ -60,6 +60,7 @@ pub fn binary() -> PathBuf {
 pub struct Bridge {
     child: Child,
     address: SocketAddr,
+    page_url: String,
     token: Option<&'static str>,
     log: Arc<Mutex<String>>,
     _readers: JoinSet<()>,
@@ -106,18 +107,20 @@ impl Bridge {
                 log.lock().unwrap_or_else(PoisonError::into_inner)
             )
         });
-        let url = line
-            .split("http://")
-            .nth(1)
+        let page_url = line
+            .split_whitespace()
+            .find(|word| word.starts_with("http"))
             .expect("the first line has the URL");
-        let address = url
+        let address = page_url
             .split('/')
-            .next()
+            .nth(2)
             .and_then(|address| address.parse().ok())
             .expect("an address");
+        let page_url = page_url.to_owned();
         Self {
             child,
             address,
+            page_url,
             token,
             log,
             _readers: readers,
@@ -136,6 +139,30 @@ impl Bridge {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The URL that it prints.
+    pub fn page_url(&self) -> &str {
+        &self.page_url
+    }
+
+    /// Its metrics.
+    pub async fn metrics(&self) -> String {
+        let request = self.request(reqwest::Method::GET, "/metrics");
+        let response = within("the metrics", request.send())
+            .await
+            .expect("the bridge answers");
+        assert_eq!(response.status().as_u16(), 200);
+        response.text().await.expect("a body")
+    }
+
+    /// How often a limit was reached.
+    pub async fn reached(&self, limit: &str) -> u64 {
+        let start = format!("footbridge_limit_reached_total{{limit=\"{limit}\"}} ");
+        let metrics = self.metrics().await;
+        let line = metrics.lines().find_map(|line| line.strip_prefix(&start));
+        line.and_then(|number| number.parse().ok())
+            .unwrap_or_else(|| panic!("{limit} has no metric"))
     }
 
     /// Its process id.

@@ -39,8 +39,6 @@ pub enum Trick {
     Short,
     /// Cookies, to be sent back.
     Cookie,
-    /// A session id that no header could carry further.
-    SessionId,
     /// The head of the answer never comes.
     Silence,
 }
@@ -247,10 +245,6 @@ impl Server {
             }
             Trick::Cookie => {
                 ordinary(heard).replacen("\r\n", "\r\nset-cookie: spy=1; Path=/\r\n", 1)
-            }
-            Trick::SessionId => {
-                let id = "s".repeat(100_000);
-                ordinary(heard).replacen("\r\n", &format!("\r\nmcp-session-id: {id}\r\n"), 1)
             }
             Trick::Silence => return std::future::pending().await,
         };

@@ -26,6 +26,7 @@ pub use hostile::Trick;
 pub use hostile::When;
 pub use page::Page;
 pub use page::Refused;
+pub use page::Wire;
 pub use processes::Holding;
 pub use processes::alive;
 pub use processes::descendants;

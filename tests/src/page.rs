@@ -8,6 +8,8 @@ use futures_util::SinkExt;
 use futures_util::StreamExt;
 use serde_json::Value;
 use serde_json::json;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::client_async_with_config;
@@ -23,10 +25,15 @@ use crate::within;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused(pub u16);
 
+/// What a socket runs over: TCP, or TLS over TCP.
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Wire for T {}
+
 /// The browser's end of a socket.
 #[derive(Debug)]
 pub struct Page {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Wire>>,
     /// The subprotocol that the bridge chose.
     pub subprotocol: Option<String>,
     /// Frames read while waiting for another.
@@ -44,18 +51,28 @@ impl Page {
         url: &str,
         headers: &[(&str, &str)],
     ) -> Result<Self, Refused> {
-        let mut request = format!("ws://{address}{url}")
-            .into_client_request()
-            .expect("a URL");
+        let stream = TcpStream::connect(address)
+            .await
+            .expect("the bridge listens");
+        Self::over(Box::new(stream), &format!("ws://{address}{url}"), headers).await
+    }
+
+    /// [`Self::open`] over a connection that is there already, by the whole URL.
+    ///
+    /// # Errors
+    /// The HTTP status when the upgrade was refused.
+    pub async fn over(
+        stream: Box<dyn Wire>,
+        url: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, Refused> {
+        let mut request = url.into_client_request().expect("a URL");
         for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
             request
                 .headers_mut()
                 .insert(name, value.parse().expect("a header value"));
         }
-        let stream = TcpStream::connect(address)
-            .await
-            .expect("the bridge listens");
         let config = WebSocketConfig::default()
             .max_message_size(None)
             .max_frame_size(None);
@@ -97,15 +114,22 @@ impl Page {
 
     /// The next frame's text; `None` when the socket is closed.
     pub async fn text(&mut self) -> Option<String> {
-        loop {
-            match within("a frame", self.socket.next()).await? {
-                Ok(Message::Text(text)) => return Some(text.as_str().to_owned()),
-                Ok(Message::Close(_)) | Err(_) => return None,
-                Ok(
-                    Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_),
-                ) => {}
+        // Pings come for ever, so the wait is for all of it.
+        within("a frame", async {
+            loop {
+                match self.socket.next().await? {
+                    Ok(Message::Text(text)) => return Some(text.as_str().to_owned()),
+                    Ok(Message::Close(_)) | Err(_) => return None,
+                    Ok(
+                        Message::Ping(_)
+                        | Message::Pong(_)
+                        | Message::Binary(_)
+                        | Message::Frame(_),
+                    ) => {}
+                }
             }
-        }
+        })
+        .await
     }
 
     /// The next frame, what was skipped first.
@@ -203,23 +227,29 @@ impl Page {
     /// Reads until the socket is closed; the frames, and the close code and reason.
     pub async fn until_closed(&mut self) -> (Vec<Value>, Option<(u16, String)>) {
         let mut frames: Vec<Value> = self.skipped.drain(..).collect();
-        loop {
-            match within("the close", self.socket.next()).await {
-                Some(Ok(Message::Text(text))) => {
-                    frames.push(serde_json::from_str(&text).expect("a frame is JSON"))
+        let socket = &mut self.socket;
+        let closed = async {
+            loop {
+                match socket.next().await {
+                    Some(Ok(Message::Text(text))) => {
+                        frames.push(serde_json::from_str(&text).expect("a frame is JSON"));
+                    }
+                    Some(Ok(Message::Close(close))) => {
+                        return close
+                            .map(|close| (close.code.into(), close.reason.as_str().to_owned()));
+                    }
+                    Some(Ok(
+                        Message::Ping(_)
+                        | Message::Pong(_)
+                        | Message::Binary(_)
+                        | Message::Frame(_),
+                    )) => {}
+                    Some(Err(_)) | None => return None,
                 }
-                Some(Ok(Message::Close(close))) => {
-                    return (
-                        frames,
-                        close.map(|close| (close.code.into(), close.reason.as_str().to_owned())),
-                    );
-                }
-                Some(Ok(
-                    Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_),
-                )) => {}
-                Some(Err(_)) | None => return (frames, None),
             }
-        }
+        };
+        let close = within("the close", closed).await;
+        (frames, close)
     }
 
     /// The next frame within a time; `None` when there was none.

@@ -25,15 +25,14 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long a peer may go on sending after the last word.
-const LINGER: Duration = Duration::from_secs(2);
-
 /// Where connections end: a task for each, held by the accept loop.
 #[derive(Clone, Debug)]
 pub(super) struct Ending {
     pub(super) tasks: TaskTracker,
     /// At most so many at once; any more are closed as the kernel does it.
     pub(super) places: Arc<Semaphore>,
+    /// How long a peer may go on sending after the last word.
+    pub(super) limit: Duration,
     /// Nothing is waited for once it is cancelled.
     pub(super) stop: CancellationToken,
     pub(super) runtime: Handle,
@@ -55,6 +54,11 @@ impl Lingering {
         }
     }
 
+    /// The socket itself, for its settings.
+    pub(super) fn tcp(&self) -> Option<&TcpStream> {
+        self.stream.as_ref()
+    }
+
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
         self.stream
             .as_mut()
@@ -71,10 +75,10 @@ impl Drop for Lingering {
         let Ok(place) = Arc::clone(&self.ending.places).try_acquire_owned() else {
             return;
         };
-        let stop = self.ending.stop.clone();
+        let (stop, limit) = (self.ending.stop.clone(), self.ending.limit);
         let end = async move {
             let _ = stop
-                .run_until_cancelled(timeout(LINGER, exhaust(stream)))
+                .run_until_cancelled(timeout(limit, exhaust(stream)))
                 .await;
             drop(place);
         };

@@ -73,11 +73,14 @@ impl Refused {
                 "A request with this id is still being answered.",
             )
             .hint("Use a new id for each request."),
-            Self::TooMany => Fault::new(
-                FaultCode::TooManyInFlight,
-                format!("The session already has {capacity} requests in flight."),
-            )
-            .hint("Wait for some of them, or raise limits.calls_in_flight."),
+            Self::TooMany => {
+                meters::reached("calls_in_flight");
+                Fault::new(
+                    FaultCode::TooManyInFlight,
+                    format!("The session already has {capacity} requests in flight."),
+                )
+                .hint("Wait for some of them, or raise limits.calls_in_flight.")
+            }
         }
     }
 }
@@ -219,6 +222,11 @@ impl Calls {
                 break;
             };
             self.by_browser_id.remove(&call.browser_id);
+            meters::reached(if now >= call.sent + self.timeout_max {
+                "request_timeout_max"
+            } else {
+                "request_timeout"
+            });
             due.push(call);
         }
         due
@@ -299,6 +307,7 @@ impl Asked {
             .collect();
         due.sort();
         for id in &due {
+            meters::reached("answer_timeout");
             self.open.remove(id);
         }
         due

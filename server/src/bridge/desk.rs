@@ -12,6 +12,7 @@ use super::Effect;
 use super::calls::Asked;
 use super::calls::Calls;
 use crate::dialect::Outbound;
+use crate::meters;
 
 /// The calls in both directions, and the effects of the event at hand.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ impl Desk<'_> {
 
     /// Answers a request of the browser with a fault of ours.
     pub(super) fn refuse(&mut self, id: Id, fault: &Fault) {
+        meters::fault(fault.code);
         self.send_browser(Response::error(id, &fault.to_rpc_error(Session::GoesOn)));
     }
 

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use super::calls::Calls;
 use crate::dialect::Greeting;
+use crate::meters;
 pub(super) use greeting::of_discover;
 pub(super) use greeting::of_initialize;
 pub use profile::Profile;
@@ -202,6 +203,7 @@ impl Handshake {
     /// The server has had its time for the probe: it may be one that never answers what it does not know.
     pub(super) fn on_due(&mut self, calls: &mut Calls, now: Instant) -> Option<Message> {
         self.probe_due.take_if(|due| *due <= now)?;
+        meters::reached("probe_timeout");
         Some(self.greet(calls))
     }
 

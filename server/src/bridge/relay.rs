@@ -18,6 +18,7 @@ use super::calls::Cancelled;
 use super::desk::Desk;
 use super::listening;
 use crate::dialect::Greeting;
+use crate::meters;
 
 /// A relay and what it remembers.
 #[derive(Debug, Default)]
@@ -115,6 +116,8 @@ impl Relay {
             "resources/subscribe" if self.subscribed.len() < self.max_subscribed => {
                 self.subscribed.insert(params.to_owned());
             }
+            // It is passed on all the same; only a server that forgets the session is not told of it again.
+            "resources/subscribe" => meters::reached("subscriptions"),
             "resources/unsubscribe" => {
                 let uri = |params: &str| Some(params[rpc::member(params, "uri")?].to_owned());
                 let gone = uri(params);

@@ -2,12 +2,15 @@
 
 use std::collections::VecDeque;
 
+use crate::meters;
+
 /// The last lines of standard error.
 #[derive(Debug)]
 pub(super) struct StderrTail {
     lines: VecDeque<String>,
     n_bytes: usize,
     limit: usize,
+    has_dropped: bool,
 }
 
 impl StderrTail {
@@ -16,6 +19,7 @@ impl StderrTail {
             lines: VecDeque::new(),
             n_bytes: 0,
             limit,
+            has_dropped: false,
         }
     }
 
@@ -31,6 +35,10 @@ impl StderrTail {
                 break;
             };
             self.n_bytes -= oldest.len();
+            // Once per session: a server that talks a lot reaches it with every line from then on.
+            if !std::mem::replace(&mut self.has_dropped, true) {
+                meters::reached("stderr_bytes");
+            }
         }
     }
 
@@ -43,5 +51,20 @@ impl StderrTail {
             .map(String::as_str)
             .collect::<Vec<_>>()
             .join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_bytes_as_the_limit_are_kept_and_one_more_drops_the_oldest_line() {
+        let mut tail = StderrTail::new(10);
+        tail.push("12345".to_owned());
+        tail.push("67890".to_owned());
+        assert_eq!(tail.tail(), "12345\n67890");
+        tail.push("x".to_owned());
+        assert_eq!(tail.tail(), "67890\nx");
     }
 }

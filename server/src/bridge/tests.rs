@@ -283,6 +283,42 @@ fn a_call_without_answer_or_progress_times_out_and_is_cancelled() {
 }
 
 #[test]
+fn progress_does_not_keep_a_call_beyond_its_longest_time() {
+    let limits = Limits {
+        request_timeout: Duration::from_secs(60),
+        request_timeout_max: Duration::from_secs(100),
+        ..Limits::default()
+    };
+    let progress = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}"#;
+    check_with(
+        None,
+        &limits,
+        &format!(
+            r#"
+            connected
+            browser {{"jsonrpc":"2.0","id":1,"method":"a"}}
+            +50
+            upstream {progress}
+            +49
+            due
+            upstream {progress}
+            +1
+            due
+            "#
+        ),
+        &format!(
+            r#"
+            upstream {{"jsonrpc":"2.0","id":1,"method":"a"}}
+            browser {progress}
+            browser {progress}
+            upstream {{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":1,"reason":"no answer in time"}}}}
+            browser {{"jsonrpc":"2.0","id":1,"error":{{"code":-31525,"data":{{"code":"upstream_timeout","hint":"The call may still have had an effect. Raise limits.request_timeout if it needs longer.","session":"goes_on","side":"upstream","source":"bridge"}},"message":"The MCP server did not answer in time."}}}}
+            "#
+        ),
+    );
+}
+
+#[test]
 fn what_comes_before_the_server_is_ready_waits_in_order() {
     managed(
         &format!(

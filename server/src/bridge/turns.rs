@@ -24,6 +24,7 @@ use super::relay;
 use super::relay::Relay;
 use crate::dialect::Greeting;
 use crate::dialect::Outbound;
+use crate::meters;
 
 impl Bridge {
     pub(super) fn on_connected(&mut self, now: Instant, effects: &mut Vec<Effect>) {
@@ -106,7 +107,8 @@ impl Bridge {
         };
         match step {
             Step::Wait(Some(message)) if early.len() < self.calls.capacity() => early.push(message),
-            Step::Wait(_) => {}
+            Step::Wait(Some(_)) => meters::reached("calls_in_flight"),
+            Step::Wait(None) => {}
             Step::Send(message) => effects.push(Effect::ToUpstream(message)),
             Step::Ready { greeting, last } => {
                 self.verdict = handshake.verdict();

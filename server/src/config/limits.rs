@@ -102,8 +102,10 @@ macro_rules! limits {
 
 limits! {
     connections: Count, 1.0..=1_000_000.0;
+    connections_per_peer: Count, 1.0..=1_000_000.0;
     head_timeout: Seconds, 0.1..=300.0;
     head_bytes: Bytes, (8.0 * KIB)..=MIB;
+    headers: Count, 16.0..=1_000.0;
     body_bytes: Bytes, KIB..=(16.0 * MIB);
     body_timeout: Seconds, 0.1..=300.0;
     ticket_life: Seconds, 1.0..=HOUR;
@@ -114,7 +116,14 @@ limits! {
     socket_url_bytes: Bytes, 512.0..=MIB;
     kept_params_bytes: Bytes, 0.0..=(1024.0 * MIB);
     sessions: Count, 1.0..=100_000.0;
+    sessions_per_principal: Count, 1.0..=100_000.0;
     frame_bytes: Bytes, KIB..=(256.0 * MIB);
+    messages_per_second: Count, 1.0..=1_000_000.0;
+    messages_burst: Count, 1.0..=1_000_000.0;
+    bytes_per_second: Bytes, KIB..=(1024.0 * MIB);
+    flood_timeout: Seconds, 0.1..=HOUR;
+    json_depth: Count, 8.0..=100_000.0;
+    id_bytes: Bytes, 16.0..=254.0;
     calls_in_flight: Count, 1.0..=100_000.0;
     asks_in_flight: Count, 1.0..=100_000.0;
     backlog_messages: Count, 1.0..=1_000_000.0;
@@ -134,6 +143,7 @@ limits! {
     idle_timeout: Seconds, 0.1..=(30.0 * DAY);
     session_life: Seconds, 0.1..=(30.0 * DAY);
     stderr_bytes: Bytes, KIB..=(16.0 * MIB);
+    stderr_lines: Count, 1.0..=100_000.0;
     children: Count, 1.0..=100_000.0;
     child_open_files: Count, 64.0..=1_000_000.0;
     child_file_bytes: Bytes, MIB..=(1024.0 * 1024.0 * MIB);
@@ -143,6 +153,7 @@ limits! {
     child_cpu_percent: Count, 1.0..=100_000.0;
     stop_stdin_wait: Seconds, 0.0..=300.0;
     stop_term_wait: Seconds, 0.0..=300.0;
+    close_timeout: Seconds, 0.1..=300.0;
     drain_timeout: Seconds, 0.0..=HOUR;
     audit_queue: Count, 1.0..=1_000_000.0;
     audit_refusals: Count, 1.0..=100_000.0;

@@ -250,16 +250,16 @@ mod tests {
 
     use super::*;
 
-    fn check(settings: Settings) -> Result<(Sandbox, Vec<String>), String> {
+    fn check(settings: &Settings) -> Result<(Sandbox, Vec<String>), String> {
         let mut warnings = Vec::new();
-        Sandbox::check(&settings, Path::new("/bin/footbridge"), &mut warnings)
+        Sandbox::check(settings, Path::new("/bin/footbridge"), &mut warnings)
             .map(|sandbox| (sandbox, warnings))
             .map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_level_is_basic_unless_told_otherwise() {
-        let (sandbox, warnings) = check(Settings::default()).unwrap();
+        let (sandbox, warnings) = check(&Settings::default()).unwrap();
         assert_eq!(sandbox.level, SandboxLevel::Basic);
         assert!(sandbox.network && sandbox.bubblewrap().is_none());
         assert_eq!(warnings, [""; 0]);
@@ -271,7 +271,7 @@ mod tests {
             sandbox_write: vec!["/tmp".to_owned()],
             ..Settings::default()
         };
-        let (sandbox, warnings) = check(settings).unwrap();
+        let (sandbox, warnings) = check(&settings).unwrap();
         assert_eq!(
             sandbox.writable,
             [Path::new("/tmp").canonicalize().unwrap()]
@@ -281,7 +281,7 @@ mod tests {
             sandbox_write: vec!["/no/such/path".to_owned()],
             ..Settings::default()
         };
-        let error = check(settings).unwrap_err();
+        let error = check(&settings).unwrap_err();
         assert!(error.starts_with("--sandbox-write \"/no/such/path\" cannot be used"));
     }
 

@@ -34,7 +34,7 @@ pub struct Settings {
     #[serde(skip)]
     pub config: Option<PathBuf>,
 
-    /// Listen here; anything but a loopback address also needs a token, --public-url and --behind-tls-proxy. [default: 127.0.0.1:8000]
+    /// Listen here; anything but a loopback address also needs a token, --public-url and TLS (--tls-cert or --behind-tls-proxy). [default: 127.0.0.1:8000]
     #[arg(
         long,
         env = "FOOTBRIDGE_LISTEN",
@@ -128,6 +128,33 @@ pub struct Settings {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     pub behind_tls_proxy: Option<bool>,
+
+    /// Speak TLS with the certificate chain in this PEM file, its own certificate first; read again when it changes. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_TLS_CERT",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of --tls-cert, in a PEM file (PKCS#8, SEC1 or PKCS#1); read again when it changes. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_TLS_KEY",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub tls_key: Option<PathBuf>,
+
+    /// Let whoever brings the token in this file read /metrics, and nothing else. [default: none]
+    #[arg(
+        long,
+        env = "FOOTBRIDGE_METRICS_TOKEN_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub metrics_token_file: Option<PathBuf>,
 
     /// Let callers reach remote MCP servers at this host (also `*.example.com`, `host:port`) or network, which would be refused as private or without TLS; may be repeated, and a variable separates by commas. [default: none]
     #[arg(
@@ -335,6 +362,9 @@ impl Settings {
             public_url: self.public_url.or(file.public_url),
             open: self.open.or(file.open),
             behind_tls_proxy: self.behind_tls_proxy.or(file.behind_tls_proxy),
+            tls_cert: self.tls_cert.or(file.tls_cert),
+            tls_key: self.tls_key.or(file.tls_key),
+            metrics_token_file: self.metrics_token_file.or(file.metrics_token_file),
             sandbox: self.sandbox.or(file.sandbox),
             sandbox_write: one_of(self.sandbox_write, file.sandbox_write),
             sandbox_network: self.sandbox_network.or(file.sandbox_network),
@@ -397,6 +427,9 @@ mod tests {
             public_url = "a"
             open = true
             behind_tls_proxy = true
+            tls_cert = "a"
+            tls_key = "a"
+            metrics_token_file = "a"
             sandbox = "none"
             sandbox_write = ["a"]
             sandbox_network = true
@@ -432,6 +465,9 @@ mod tests {
             "--public-url=b",
             "--open=false",
             "--behind-tls-proxy=n",
+            "--tls-cert=b",
+            "--tls-key=b",
+            "--metrics-token-file=b",
             "--sandbox=bwrap",
             "--sandbox-write=c,d",
             "--sandbox-network=false",

@@ -23,6 +23,7 @@ use crate::config::servers::ServersFile;
 use crate::config::settings::Settings;
 use crate::config::ticket_keys::TicketKeyFile;
 use crate::config::token;
+use crate::config::transport;
 use crate::config::upstreams;
 
 /// Where the bridge listens unless told otherwise.
@@ -68,15 +69,8 @@ impl Startup {
         if !loopback {
             check_exposed(&settings, listen, public_url.is_some())?;
         }
-        if behind_tls_proxy
-            && public_url
-                .as_ref()
-                .is_some_and(|url| !url.starts_with("https:"))
-        {
-            return Err(ConfigError::new(
-                "--public-url must begin with https:// when --behind-tls-proxy is given: it is the proxy's URL.",
-            ));
-        }
+        let tls = transport::tls(&settings)?;
+        transport::check_public_url(public_url.as_deref(), behind_tls_proxy, tls.is_some())?;
 
         let origins = settings
             .allow_origin
@@ -106,6 +100,7 @@ impl Startup {
         };
 
         let auth = auth(&settings, &mut warnings)?;
+        let metrics_token = transport::metrics_token(&settings, &auth, &mut warnings)?;
         let commands = match auth {
             Auth::Token(_) if loopback => Commands::Any,
             Auth::None if loopback && allow_commands => Commands::Any,
@@ -128,6 +123,9 @@ impl Startup {
             public_url,
             allow_origins,
             auth,
+            tls,
+            behind_tls_proxy,
+            metrics_token,
             commands,
             catalogue,
             servers_file,
@@ -177,8 +175,8 @@ fn check_exposed(
     let missing: Vec<&str> = [
         (has_public_url, "--public-url"),
         (
-            settings.behind_tls_proxy.unwrap_or(false),
-            "--behind-tls-proxy (a token must not travel without TLS)",
+            settings.behind_tls_proxy.unwrap_or(false) || settings.tls_cert.is_some(),
+            "TLS (a token must not travel without): --tls-cert and --tls-key, or --behind-tls-proxy",
         ),
     ]
     .into_iter()
@@ -222,7 +220,7 @@ fn auth(settings: &Settings, warnings: &mut Vec<String>) -> Result<Auth, ConfigE
             token::check("The token", token.clone())?
         }
         (None, Some(path)) => {
-            let (token, warning) = token::read(path)?;
+            let (token, warning) = token::read("--token-file", path)?;
             warnings.extend(warning);
             token
         }
@@ -342,8 +340,8 @@ mod tests {
         for (text, sentence) in [
             (
                 "listen = \"0.0.0.0:80\"",
-                "Other machines reach 0.0.0.0:80; to listen there the bridge also needs --public-url and \
-                 --behind-tls-proxy (a token must not travel without TLS).",
+                "Other machines reach 0.0.0.0:80; to listen there the bridge also needs --public-url and TLS (a token \
+                 must not travel without): --tls-cert and --tls-key, or --behind-tls-proxy.",
             ),
             (
                 "listen = \"0:80\"\nbehind_tls_proxy = true",
@@ -351,8 +349,8 @@ mod tests {
             ),
             (
                 "listen = \"[::]:80\"\npublic_url = \"https://a.example\"",
-                "Other machines reach [::]:80; to listen there the bridge also needs --behind-tls-proxy (a token must \
-                 not travel without TLS).",
+                "Other machines reach [::]:80; to listen there the bridge also needs TLS (a token must not travel \
+                 without): --tls-cert and --tls-key, or --behind-tls-proxy.",
             ),
             (
                 "listen = \"0.0.0.0:80\"\nno_auth = true",

@@ -37,13 +37,13 @@ pub fn check(setting: &str, token: Secret) -> Result<Secret, ConfigError> {
     Ok(token)
 }
 
-/// Reads a token file: one line, its line end left out.
+/// Reads a token file: one line, its line end left out; `setting` is what names it.
 /// The second value is a warning when others on this machine can read the file.
 ///
 /// # Errors
 /// A sentence that names the file when it cannot be read or holds no proper token.
-pub fn read(path: &Path) -> Result<(Secret, Option<String>), ConfigError> {
-    let unreadable = |error| ConfigError::unreadable("--token-file", path, &error);
+pub fn read(setting: &str, path: &Path) -> Result<(Secret, Option<String>), ConfigError> {
+    let unreadable = |error| ConfigError::unreadable(setting, path, &error);
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);

@@ -4,6 +4,7 @@
 //! and whether the browser has shown that it speaks JSON-RPC.
 
 mod asked;
+mod frames;
 mod operation;
 
 use std::collections::HashMap;
@@ -11,10 +12,9 @@ use std::collections::VecDeque;
 
 use chrono::DateTime;
 use chrono::Utc;
-use footbridge_shared::api;
-use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::rpc;
 use footbridge_shared::rpc::Id;
+use footbridge_shared::rpc::Malformed;
 use footbridge_shared::rpc::Message;
 use footbridge_shared::rpc::Notification;
 use footbridge_shared::rpc::Request;
@@ -31,6 +31,11 @@ use crate::dialect::decode_rpc;
 use crate::dialect::refusal;
 use crate::dialect::to_text;
 use asked::Asked;
+use frames::Speech;
+use frames::error_frame;
+use frames::is_json_rpc;
+use frames::stamp;
+use frames::stderr_tail;
 use operation::Operation;
 
 /// How many unasked messages wait for the first frame that shows how the browser speaks.
@@ -47,15 +52,6 @@ pub(super) struct Studio {
     next_operation: u64,
     asked: HashMap<String, Asked>,
     next_asked: u64,
-}
-
-/// How the browser wants to hear what it did not ask for.
-#[derive(Debug)]
-enum Speech {
-    /// It has said nothing yet.
-    Unknown(VecDeque<Message>),
-    Envelope,
-    JsonRpc,
 }
 
 impl Studio {
@@ -100,6 +96,22 @@ impl Studio {
         }
         turn.inbound.append(&mut answers.inbound);
         self.send(answers.to_browser, turn);
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        text: &str,
+        why: &Malformed,
+        now: DateTime<Utc>,
+        turn: &mut Turn,
+    ) {
+        let frame = if is_json_rpc(text) {
+            self.settle(Speech::JsonRpc, now, turn);
+            refusal(why)
+        } else {
+            error_frame(&format!("Invalid message format: {why}"), now)
+        };
+        self.send(vec![frame], turn);
     }
 
     fn send(&mut self, mut frames: Vec<String>, turn: &mut Turn) {
@@ -380,35 +392,5 @@ impl Studio {
             rpc::quoted(&self.session_id),
             rpc::quoted(&stamp(now)),
         )
-    }
-}
-
-/// AutoGen's page shows the text of `error` and nothing else, so what the server last said belongs in it.
-fn stderr_tail(report: &UpstreamReport) -> String {
-    if report.stderr.is_empty() {
-        String::new()
-    } else {
-        format!("\n{}", report.stderr.trim_end())
-    }
-}
-
-fn error_frame(error: &str, now: DateTime<Utc>) -> String {
-    to_text(&json!({ "type": "error", "error": error, "timestamp": stamp(now) }))
-}
-
-fn stamp(now: DateTime<Utc>) -> String {
-    api::timestamp(&now).to_string()
-}
-
-/// Whether a frame means to be JSON-RPC: an object with a member `jsonrpc`, or a batch of such.
-fn is_json_rpc(text: &str) -> bool {
-    match rpc::split_batch(text) {
-        Some(items) => {
-            !items.is_empty()
-                && items
-                    .iter()
-                    .all(|item| rpc::member(item, "jsonrpc").is_some())
-        }
-        None => rpc::member(text, "jsonrpc").is_some(),
     }
 }

@@ -16,6 +16,9 @@ fn gate(auth: Auth, public_url: Option<&str>) -> Gate {
         public_url: public_url.map(str::to_owned),
         allow_origins: vec!["https://app.example".to_owned()],
         auth,
+        tls: None,
+        behind_tls_proxy: false,
+        metrics_token: None,
         commands: Commands::CatalogueOnly,
         catalogue: Catalogue::default(),
         servers_file: None,
@@ -227,6 +230,12 @@ fn a_head_over_the_limit_and_two_lengths_are_refused() {
         check(&gate, &[("host", "localhost:8000"), ("x-long", &long)]),
         431
     );
+    // One of them is `host`.
+    for (n_more, status) in [(63, 200), (64, 431)] {
+        let mut headers = vec![("host", "localhost:8000")];
+        headers.extend(vec![("x-more", "1"); n_more]);
+        assert_eq!(check(&gate, &headers), status, "{n_more}");
+    }
     let smuggled = [
         ("host", "localhost:8000"),
         ("content-length", "5"),

@@ -33,6 +33,7 @@ use crate::http::peer;
 use crate::http::record_denied;
 use crate::http::refuse;
 use crate::http::respond;
+use crate::meters;
 use crate::principal::Principal;
 use crate::session::transport;
 use crate::tickets::Grant;
@@ -59,15 +60,8 @@ async fn try_connect(request: &Request, body: Body, app: &App) -> Result<Connect
     wipe(&mut body);
     let params = params?;
     let approved = app.policy.approve(&params)?;
-    app.sessions.check_room_of(&approved)?;
+    app.sessions.check_room(principal, &approved)?;
     audit::permits()?;
-    if !app.sessions.has_room() {
-        return Err(Fault::new(
-            FaultCode::TooManySessions,
-            "The bridge has as many sessions as it may.",
-        )
-        .hint("Close one, or raise limits.sessions."));
-    }
     let now = Utc::now();
     let grant = Grant {
         principal: principal.clone(),
@@ -120,6 +114,7 @@ async fn read_json(request: &Request, body: Body, app: &App) -> Result<Value, Fa
     let bytes = match read {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(poem::error::ReadBodyError::PayloadTooLarge)) => {
+            meters::reached("body_bytes");
             return Err(Fault::new(
                 FaultCode::TooLarge,
                 format!("The body may have at most {} bytes.", limits.body_bytes),
@@ -132,6 +127,7 @@ async fn read_json(request: &Request, body: Body, app: &App) -> Result<Value, Fa
             ));
         }
         Err(_) => {
+            meters::reached("body_timeout");
             return Err(Fault::new(
                 FaultCode::RequestTimeout,
                 "The body did not arrive in time.",

@@ -1,8 +1,9 @@
 //! The WebSocket upgrade: whose right opens the session, which dialect, and how a refusal reaches the page.
 
+mod farewell;
+
 use std::cell::OnceCell;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::alphabet;
@@ -14,8 +15,6 @@ use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::params::ServerParams;
 use footbridge_shared::params::wipe;
-use futures_util::SinkExt;
-use futures_util::StreamExt;
 use poem::FromRequest;
 use poem::IntoResponse;
 use poem::Request;
@@ -24,21 +23,13 @@ use poem::handler;
 use poem::http::header;
 use poem::web::Data;
 use poem::web::Path;
-use poem::web::websocket::CloseCode;
-use poem::web::websocket::Message as Frame;
 use poem::web::websocket::WebSocket;
-use poem::web::websocket::WebSocketStream;
-use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use zeroize::Zeroizing;
 
 use crate::config::Limits;
 use crate::config::ParamsInUrl;
-use crate::dialect::Dialect;
 use crate::dialect::DialectName;
-use crate::dialect::Failure;
-use crate::dialect::Outbound;
-use crate::dialect::Turn;
 use crate::gate::offered_subprotocols;
 use crate::http::App;
 use crate::http::admission;
@@ -50,13 +41,12 @@ use crate::principal::Principal;
 use crate::session::Opening;
 use crate::tickets::Grant;
 use crate::tickets::Presented;
+use farewell::farewell;
 
 /// tungstenite allocates it for every socket at once; its default of 128 KiB is 20 times what an idle one needs.
 const READ_BUFFER: usize = 8 * 1024;
 /// How much larger than the limit a frame may be and still get a proper close code: a larger one is not read.
 const HARD_LIMIT: usize = 4;
-/// How long the page is given to read why it gets no session.
-const FAREWELL: Duration = Duration::from_secs(2);
 /// The longest id a caller may choose for itself.
 const MAX_SESSION_ID: usize = 128;
 
@@ -119,8 +109,9 @@ pub(super) async fn upgrade(
                 Err(fault) => Err((fault, stream)),
             };
             if let Err((fault, stream)) = refused {
-                app.sessions
-                    .spawn_farewell(farewell(stream, fault, dialect, session_id));
+                let limit = app.config.limits.close_timeout;
+                let farewell = farewell(stream, fault, (dialect, session_id), limit);
+                app.sessions.spawn_farewell(farewell);
             }
         })
         .into_response()
@@ -372,43 +363,6 @@ pub(super) fn check_session_id(session_id: &str) -> Result<(), Fault> {
         FaultCode::ParamsInvalid,
         "A session id has 1 to 128 characters of A-Z a-z 0-9 . _ -",
     ))
-}
-
-/// Says on the socket why it gets no session, and closes it.
-async fn farewell(
-    mut stream: WebSocketStream,
-    fault: Fault,
-    dialect: DialectName,
-    session_id: String,
-) {
-    let mut turn = Turn::default();
-    let close = Frame::Close(Some((
-        CloseCode::from(fault.code.close_code()),
-        short(&fault.message),
-    )));
-    let failure = Failure {
-        fault,
-        during_handshake: false,
-    };
-    Dialect::new(
-        dialect,
-        &session_id,
-        footbridge_shared::api::Transport::Stdio,
-    )
-    .encode(Outbound::Failed(failure), Utc::now(), &mut turn);
-    let said = async {
-        for frame in turn.to_browser {
-            stream.send(Frame::Text(frame)).await?;
-        }
-        stream.send(close).await?;
-        while let Some(Ok(_)) = stream.next().await {}
-        stream.close().await
-    };
-    let _ = timeout(FAREWELL, said).await;
-}
-
-fn short(message: &str) -> String {
-    message.chars().take(100).filter(char::is_ascii).collect()
 }
 
 #[cfg(test)]

@@ -130,7 +130,9 @@ mod tests {
         let params = serde_json::from_str(&text).unwrap();
         match ServerParams::from_json(&params, "server_params").unwrap() {
             ServerParams::Stdio(stdio) => check(&stdio),
-            params => panic!("{params:?}"),
+            params @ (ServerParams::Named(_) | ServerParams::Sse(_) | ServerParams::Http(_)) => {
+                panic!("{params:?}")
+            }
         }
     }
 

@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::io;
 use std::task::Context;
 use std::task::Poll;
-use std::time::Duration;
 
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
@@ -18,7 +17,10 @@ use poem::web::websocket::Message as Frame;
 use tokio::time::Instant;
 use tokio::time::timeout;
 
+use super::pace::Pace;
 use crate::config::Limits;
+use crate::meters;
+use crate::meters::Traffic;
 
 /// RFC 6455, 5.5: a control frame has at most 125 bytes, two of which are the code.
 const MAX_REASON: usize = 123;
@@ -41,6 +43,8 @@ pub(super) enum Heard {
     Text(String),
     /// Everything that waited is written.
     Wrote,
+    /// It has sent enough for a moment.
+    Paused,
     /// The socket is closed or broken.
     Left,
     /// A frame is over the hard limit; nothing more can be read.
@@ -61,6 +65,8 @@ pub(super) struct Line<B> {
     is_open: bool,
     /// What the browser's bytes were not, once they have shown that they are no WebSocket frames.
     broken: Option<Broken>,
+    pace: Pace,
+    traffic: Traffic,
     limits: Limits,
 }
 
@@ -107,6 +113,8 @@ impl<B: Browser> Line<B> {
             last_ping: now,
             is_open: true,
             broken: None,
+            pace: Pace::new(limits, now),
+            traffic: Traffic::default(),
             limits: limits.clone(),
         }
     }
@@ -118,9 +126,23 @@ impl<B: Browser> Line<B> {
     }
 
     pub(super) fn push(&mut self, text: String) {
+        let had_room = self.has_room();
+        self.traffic.to_browser(text.len());
         self.n_bytes += text.len();
         self.backlog.push_back(Frame::Text(text));
+        if had_room && !self.has_room() {
+            meters::reached(if self.n_bytes >= self.limits.backlog_bytes {
+                "backlog_bytes"
+            } else {
+                "backlog_messages"
+            });
+        }
         self.waits_since.get_or_insert_with(Instant::now);
+    }
+
+    /// The last frame held so many messages more than one.
+    pub(super) fn held_more(&mut self, n_messages: usize) {
+        self.pace.took(n_messages, 0, self.last_heard);
     }
 
     /// Writes what waits, and reads one frame if it may. Cancel-safe: whatever was not done stays to be done.
@@ -136,7 +158,7 @@ impl<B: Browser> Line<B> {
                 Poll::Pending => {}
             }
         }
-        if !may_read {
+        if !may_read || (self.pace.is_paused() && !self.pace.may_read(Instant::now())) {
             return Poll::Pending;
         }
         loop {
@@ -150,9 +172,15 @@ impl<B: Browser> Line<B> {
                     return self.leave();
                 }
                 Poll::Ready(None) => return self.leave(),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    self.pace.drained();
+                    return Poll::Pending;
+                }
             };
             self.last_heard = Instant::now();
+            let n_bytes = length(&frame);
+            self.traffic.from_browser(n_bytes);
+            self.pace.took(1, n_bytes, self.last_heard);
             match frame {
                 Frame::Text(text) => return Poll::Ready(Heard::Text(text)),
                 // A page that sends a Blob by mistake is told the same as for any frame that is not JSON.
@@ -160,6 +188,10 @@ impl<B: Browser> Line<B> {
                     return Poll::Ready(Heard::Text(String::from_utf8(bytes).unwrap_or_default()));
                 }
                 Frame::Close(_) => return self.leave(),
+                // The session has to learn that there is a wait to be ended.
+                Frame::Ping(_) | Frame::Pong(_) if self.pace.is_paused() => {
+                    return Poll::Ready(Heard::Paused);
+                }
                 Frame::Ping(_) | Frame::Pong(_) => {}
             }
         }
@@ -204,7 +236,8 @@ impl<B: Browser> Line<B> {
         let stall = self
             .waits_since
             .map_or(ping, |since| since + self.limits.stall_timeout);
-        ping.min(pong).min(stall)
+        let pace = self.pace.deadline().unwrap_or(ping);
+        ping.min(pong).min(stall).min(pace)
     }
 
     /// Sends a ping when one is due, and says when the browser is gone without a word.
@@ -214,17 +247,20 @@ impl<B: Browser> Line<B> {
             .is_some_and(|since| now >= since + self.limits.stall_timeout)
         {
             self.is_open = false;
+            meters::reached("stall_timeout");
             return Err(Fault::new(
                 FaultCode::BrowserStalled,
                 "The browser did not read in time.",
             ));
         }
-        if !is_read {
+        self.pace.check(now)?;
+        if !is_read || self.pace.is_paused() {
             // Its pongs wait unread behind a message that the MCP server does not take yet.
             self.last_heard = now;
         }
         if self.last_heard < self.last_ping && now >= self.last_ping + self.limits.pong_timeout {
             self.is_open = false;
+            meters::reached("pong_timeout");
             return Err(Fault::new(
                 FaultCode::BrowserStalled,
                 "The browser did not answer a ping in time.",
@@ -239,7 +275,8 @@ impl<B: Browser> Line<B> {
     }
 
     /// Writes what waits, closes with the reason's code, and reads to the end so that the code arrives.
-    pub(super) async fn close(&mut self, reason: &Fault, limit: Duration) {
+    pub(super) async fn close(&mut self, reason: &Fault) {
+        let limit = self.limits.close_timeout;
         if !self.is_open {
             let broken = self.broken;
             let farewell = async {
@@ -267,7 +304,17 @@ impl<B: Browser> Line<B> {
             }
             self.socket.close().await
         };
-        let _ = timeout(limit, farewell).await;
+        if timeout(limit, farewell).await.is_err() {
+            meters::reached("close_timeout");
+        }
+    }
+}
+
+fn length(frame: &Frame) -> usize {
+    match frame {
+        Frame::Text(text) => text.len(),
+        Frame::Binary(bytes) | Frame::Ping(bytes) | Frame::Pong(bytes) => bytes.len(),
+        Frame::Close(_) => 0,
     }
 }
 

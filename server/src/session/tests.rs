@@ -368,6 +368,27 @@ async fn a_session_in_which_nothing_passes_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_ends_when_its_life_does_whatever_passes() {
+    let limits = Limits {
+        idle_timeout: Duration::from_secs(10),
+        session_life: Duration::from_secs(60),
+        ..Limits::default()
+    };
+    let mut stage = stage(DialectName::Mcp, limits, 4);
+    let opened = Instant::now();
+    for _ in 0..11 {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        stage
+            .say(r#"{"jsonrpc":"2.0","method":"notifications/x"}"#)
+            .await;
+    }
+    assert_eq!(opened.elapsed().as_secs(), 55);
+    assert_eq!(stage.hear_close().await.0, 4408);
+    assert_eq!(opened.elapsed().as_secs(), 60);
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_snapshot_follows_the_session() {
     let mut stage = stage(DialectName::Studio, Limits::default(), 4);
     stage.refuse_probe().await;

@@ -18,7 +18,7 @@ static LIVING: AtomicUsize = AtomicUsize::new(0);
 /// One child's place among those that may live at once. Dropping it makes room for another.
 #[derive(Debug)]
 pub(super) struct Place {
-    _counted: meters::Child,
+    _counted: meters::Counted,
 }
 
 impl Place {
@@ -36,7 +36,7 @@ impl Place {
                 .hint("Try again when others have ended, or raise limits.children.")
             })?;
         Ok(Self {
-            _counted: meters::Child::started(),
+            _counted: meters::child(),
         })
     }
 }

@@ -18,6 +18,7 @@ use reqwest::header::WWW_AUTHENTICATE;
 
 use super::client::Denied;
 use super::redact::Redactor;
+use crate::meters;
 
 /// Bytes of a server's header that are shown.
 const SHOWN: usize = 500;
@@ -109,6 +110,7 @@ pub(super) fn silent(host: &str, after: Duration, field: &str) -> Fault {
 
 /// A message or an event is over the bound.
 pub(super) fn too_large(host: &str, max_bytes: usize) -> Fault {
+    meters::reached("upstream_message_bytes");
     Fault::new(
         FaultCode::UpstreamTooLarge,
         format!("The MCP server at {host} sent a message of more than {max_bytes} bytes."),

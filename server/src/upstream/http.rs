@@ -96,12 +96,7 @@ pub(super) fn connect(
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(carrier.run(from_bridge, errands_in, stop.clone()));
-    Ok(Upstream {
-        sender,
-        receiver,
-        tasks,
-        stop,
-    })
+    Ok(Upstream::new((sender, receiver), tasks, stop))
 }
 
 /// The task that takes what the bridge sends.

@@ -54,6 +54,7 @@ pub(super) struct Remote {
     /// How long an answer under way may stay silent.
     pub(super) silence: Duration,
     pub(super) max_bytes: usize,
+    pub(super) json_depth: usize,
     host: String,
     redactor: Redactor,
     witness: Witness,
@@ -125,6 +126,7 @@ impl Remote {
             post_timeout,
             silence: Duration::from_secs_f64(times.1),
             max_bytes: limits.upstream_message_bytes,
+            json_depth: limits.json_depth,
         })
     }
 

@@ -68,12 +68,7 @@ pub(super) async fn connect(
         to_bridge,
         stop.clone(),
     ));
-    Ok(Upstream {
-        sender,
-        receiver,
-        tasks,
-        stop,
-    })
+    Ok(Upstream::new((sender, receiver), tasks, stop))
 }
 
 /// Opens the stream and waits for the endpoint.
@@ -203,7 +198,7 @@ impl Carrier {
             tokio::select! {
                 event = events.next() => match event {
                     Ok(Some(event)) if event.name == "message" => {
-                        for message in messages::parse(&event.data) {
+                        for message in messages::parse(&event.data, self.remote.json_depth) {
                             self.send(FromUpstream::Message(message)).await;
                         }
                     }

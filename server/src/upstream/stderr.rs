@@ -16,13 +16,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::FromUpstream;
 use super::redact::Redactor;
+use crate::meters;
 use crate::supervise::Verdict;
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Lines shown at once, and how many more each second.
-const LINES_PER_SECOND: u32 = 200;
+/// How many seconds' worth of lines are shown at once: a stack trace is read as a whole.
+const BURST: usize = 4;
+
+/// Blank lines in a row that are shown when something follows.
+const BLANK_LINES: u32 = 100;
 
 /// Bytes of standard error in an exit report.
 const REPORT_BYTES: usize = 4096;
@@ -52,8 +56,10 @@ pub(super) struct Display {
     redactor: Arc<Redactor>,
     /// What is shown, such as `standard error`.
     what: &'static str,
-    tokens: u32,
+    per_second: usize,
+    tokens: usize,
     refilled: Instant,
+    is_flooded: bool,
     n_dropped: u64,
 }
 
@@ -65,13 +71,16 @@ impl Display {
         queue: mpsc::Sender<FromUpstream>,
         redactor: Arc<Redactor>,
         what: &'static str,
+        lines_per_second: usize,
     ) -> Self {
         Self {
             queue,
             redactor,
             what,
-            tokens: LINES_PER_SECOND,
+            per_second: lines_per_second,
+            tokens: lines_per_second.saturating_mul(BURST),
             refilled: Instant::now(),
+            is_flooded: false,
             n_dropped: 0,
         }
     }
@@ -121,13 +130,18 @@ impl Display {
 
     fn is_ready(&mut self) -> bool {
         if self.tokens == 0 {
-            let earned = self.refilled.elapsed().as_secs_f64() * f64::from(LINES_PER_SECOND);
-            // A quarter at a time: a flood is shown in pieces that can be read, not line by line with gaps.
-            if earned < f64::from(LINES_PER_SECOND / 4) {
+            // A second's worth at a time: a flood is shown in pieces that can be read, not line by line with gaps.
+            let seconds = self.refilled.elapsed().as_secs();
+            if seconds == 0 {
+                if !std::mem::replace(&mut self.is_flooded, true) {
+                    meters::reached("stderr_lines");
+                }
                 return false;
             }
-            self.tokens = (earned as u32).min(LINES_PER_SECOND);
+            self.is_flooded = false;
             self.refilled = Instant::now();
+            let seconds = usize::try_from(seconds).map_or(BURST, |seconds| seconds.min(BURST));
+            self.tokens = self.per_second.saturating_mul(seconds);
         }
         true
     }
@@ -227,7 +241,7 @@ impl Stderr {
 
     fn end_line(&mut self) {
         if self.line.is_empty() {
-            self.n_blank = (self.n_blank + 1).min(LINES_PER_SECOND);
+            self.n_blank = (self.n_blank + 1).min(BLANK_LINES);
             return;
         }
         let n_blank = std::mem::take(&mut self.n_blank);

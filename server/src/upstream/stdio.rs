@@ -38,11 +38,15 @@ use super::stdout::End;
 use super::stdout::Stdout;
 use crate::audit::Witness;
 use crate::config::Limits;
+use crate::meters;
 use crate::supervise::LEFTOVER_WAIT;
 use crate::supervise::Verdict;
 
 /// How much longer than it was told a supervisor may take before it is killed itself.
 const SUPERVISOR_SLACK: Duration = Duration::from_secs(1);
+
+/// What ends a command that did not end at SIGTERM.
+const SIGKILL: i32 = 9;
 
 /// How often to look for processes that a killed supervisor left behind, and how long in between.
 const SWEEPS: u32 = 50;
@@ -93,14 +97,25 @@ fn upstream(
     let stdout = Stdout {
         lines: Lines::new(started.stdout, limits.upstream_message_bytes),
         encoding_errors: params.encoding_errors,
+        json_depth: limits.json_depth,
         queue: to_bridge.clone(),
-        display: Display::new(to_bridge.clone(), Arc::clone(&redactor), "standard output"),
+        display: Display::new(
+            to_bridge.clone(),
+            Arc::clone(&redactor),
+            "standard output",
+            limits.stderr_lines,
+        ),
         ending: ending.clone(),
     };
     tasks.spawn(async move {
         let _ = stdout_ended.send(stdout.read().await);
     });
-    let display = Display::new(to_bridge.clone(), redactor, "standard error");
+    let display = Display::new(
+        to_bridge.clone(),
+        redactor,
+        "standard error",
+        limits.stderr_lines,
+    );
     let stderr = Stderr::new(display, limits.stderr_bytes).read(started.stderr, ending.clone());
     tasks.spawn(async move {
         let _ = stderr_ended.send(stderr.await);
@@ -128,12 +143,7 @@ fn upstream(
         // Fails when the session is over, and waits for it as long as it is not.
         let _ = to_bridge.send(FromUpstream::Gone(fault)).await;
     });
-    Upstream {
-        sender,
-        receiver,
-        tasks,
-        stop,
-    }
+    Upstream::new((sender, receiver), tasks, stop)
 }
 
 /// A running MCP server, and everything that tells of its end.
@@ -171,6 +181,7 @@ impl Process {
     /// Waits for the end of the process, brings it about when there is reason to, and says how it went.
     async fn attend(mut self) -> Fault {
         let mut stdout_ended = false;
+        let mut is_terminated = false;
         let mut reason = tokio::select! {
             _ = self.supervisor.wait() => Reason::Exited,
             () = self.stop.cancelled() => Reason::Stopped,
@@ -197,7 +208,13 @@ impl Process {
                 }
                 status
             }
-            Err(_) => self.terminate().await,
+            Err(_) => {
+                if reason != Reason::TooLarge {
+                    meters::reached("stop_stdin_wait");
+                }
+                is_terminated = true;
+                self.terminate().await
+            }
         };
         if !status.as_ref().is_ok_and(|status| status.code().is_some()) {
             // A supervisor never ends by a signal of its own accord: it was killed and has left things behind.
@@ -209,6 +226,12 @@ impl Process {
             reason = Reason::TooLarge;
         }
         let remains = (&mut self.stderr_end).await.unwrap_or_default();
+        if reason == Reason::TooLarge {
+            meters::reached("upstream_message_bytes");
+        }
+        if is_terminated && remains.verdict == Some(Verdict::Signal(SIGKILL)) {
+            meters::reached("stop_term_wait");
+        }
         self.fault(reason, status.ok(), remains)
     }
 

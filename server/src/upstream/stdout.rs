@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::FromUpstream;
 use super::lines::LineError;
 use super::lines::Lines;
+use super::messages;
 use super::stderr::Display;
 use super::stderr::read_or_end;
 
@@ -26,6 +27,7 @@ const SHOWN_CHARS: usize = 200;
 pub(super) struct Stdout<R> {
     pub(super) lines: Lines<R>,
     pub(super) encoding_errors: EncodingErrors,
+    pub(super) json_depth: usize,
     pub(super) queue: mpsc::Sender<FromUpstream>,
     pub(super) display: Display,
     /// The process is gone: nothing more is coming.
@@ -54,7 +56,7 @@ impl<R: AsyncRead + Unpin> Stdout<R> {
                 Ok(true) => {}
                 Ok(false) | Err(_) => {
                     if let Some(line) = self.lines.rest() {
-                        let items = decode(line, self.encoding_errors);
+                        let items = decode(line, self.encoding_errors, self.json_depth);
                         self.relay(items, &mut n_skipped).await;
                     }
                     break End::Closed;
@@ -75,7 +77,7 @@ impl<R: AsyncRead + Unpin> Stdout<R> {
         loop {
             let items = match self.lines.take() {
                 None => return Ok(()),
-                Some(line) => decode(line?, self.encoding_errors),
+                Some(line) => decode(line?, self.encoding_errors, self.json_depth),
             };
             self.relay(items, n_skipped).await;
         }
@@ -141,7 +143,7 @@ impl Noise {
     }
 }
 
-fn decode(line: &[u8], encoding_errors: EncodingErrors) -> Decoded {
+fn decode(line: &[u8], encoding_errors: EncodingErrors, json_depth: usize) -> Decoded {
     let line = line
         .strip_prefix(b"\xef\xbb\xbf")
         .unwrap_or(line)
@@ -157,8 +159,9 @@ fn decode(line: &[u8], encoding_errors: EncodingErrors) -> Decoded {
         (Err(_), EncodingErrors::Ignore) => line.utf8_chunks().map(|chunk| chunk.valid()).collect(),
         (Err(_), EncodingErrors::Replace) => String::from_utf8_lossy(line),
     };
-    let parse =
-        |text: &str| Message::parse(text).map_err(|_| Noise::new("JSON-RPC", text.as_bytes()));
+    let parse = |text: &str| {
+        messages::message(text, json_depth).map_err(|reason| Noise::new(reason, text.as_bytes()))
+    };
     match split_batch(&text) {
         Some(items) if !items.is_empty() => Decoded::Many(items.into_iter().map(parse).collect()),
         Some(_) | None => Decoded::One(parse(&text)),
@@ -172,7 +175,7 @@ pub(super) fn items(line: &[u8], encoding_errors: EncodingErrors) -> Vec<Result<
         Ok(message) => Ok(message.into_text()),
         Err(noise) => Err(noise.text),
     };
-    match decode(line, encoding_errors) {
+    match decode(line, encoding_errors, 64) {
         Decoded::Blank => Vec::new(),
         Decoded::One(one) => vec![item(one)],
         Decoded::Many(many) => many.into_iter().map(item).collect(),
@@ -190,7 +193,7 @@ mod tests {
             Ok(message) => message.into_text(),
             Err(noise) => format!("not {}", noise.reason),
         };
-        match decode(line, encoding_errors) {
+        match decode(line, encoding_errors, 64) {
             Decoded::Blank => Vec::new(),
             Decoded::One(item) => vec![text(item)],
             Decoded::Many(items) => items.into_iter().map(text).collect(),

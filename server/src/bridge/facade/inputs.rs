@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::bridge::calls::Call;
 use crate::bridge::desk::Desk;
+use crate::meters;
 
 /// The first pause before a call that asks for nothing is sent again for a second time; then twice as long each time.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -125,6 +126,7 @@ impl Inputs {
         let browser_id = call.browser_id.clone();
         call.rounds += 1;
         if call.rounds > self.rounds {
+            meters::reached("input_rounds");
             let fault = Fault::new(
                 FaultCode::UpstreamAsksTooOften,
                 format!(

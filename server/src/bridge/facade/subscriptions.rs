@@ -21,6 +21,7 @@ use super::uris::canonical;
 use crate::bridge::desk::Desk;
 use crate::bridge::listening;
 use crate::bridge::relay::request_id;
+use crate::meters;
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 
@@ -136,6 +137,7 @@ impl Subscriptions {
             return None;
         }
         if adds && self.wanted.len() + self.waiting.len() >= self.max_wanted {
+            meters::reached("subscriptions");
             let fault = Fault::new(
                 FaultCode::TooManyInFlight,
                 format!("The session already has {} subscriptions.", self.max_wanted),

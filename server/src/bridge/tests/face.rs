@@ -218,6 +218,32 @@ fn changes_are_listened_for_and_a_subscription_makes_a_new_stream_before_the_old
 }
 
 #[test]
+fn one_subscription_too_many_is_refused() {
+    let limits = Limits {
+        subscriptions: 1,
+        ..Limits::default()
+    };
+    let discovered = format!(
+        r#"upstream {{"jsonrpc":"2.0","id":1,"result":{{"supportedVersions":["2026-07-28"],"capabilities":{LISTS}}}}}"#
+    );
+    let input = r#"
+        browser {"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"a"}}
+        browser {"jsonrpc":"2.0","id":2,"method":"resources/subscribe","params":{"uri":"b"}}
+    "#;
+    let expected = r#"
+        upstream {"jsonrpc":"2.0","id":3,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true,"resourceSubscriptions":["a"]},"_meta":{$M}}}
+        browser {"jsonrpc":"2.0","id":2,"error":{"code":-31433,"data":{"code":"too_many_in_flight","hint":"Unsubscribe from some, or raise limits.subscriptions.","side":"browser","source":"bridge"},"message":"The session already has 1 subscriptions."}}
+    "#;
+    check_with(
+        Some(profile()),
+        &limits,
+        &format!("connected\n{discovered}\n{input}"),
+        &format!("{PROBE}\nstate Ready\ninitialized 2026-07-28\n{LISTEN}\n{expected}")
+            .replace("$M", META),
+    );
+}
+
+#[test]
 fn what_a_tool_may_change_before_the_first_stream_is_heard_is_told() {
     facing(
         LISTS,

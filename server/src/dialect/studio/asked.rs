@@ -9,9 +9,9 @@ use serde_json::Value;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use crate::dialect::studio::frames::stamp;
 use crate::dialect::studio::operation::Frame;
 use crate::dialect::studio::operation::text;
-use crate::dialect::studio::stamp;
 use crate::dialect::to_text;
 
 /// JSON-RPC error of a sampling request that the user refused (MCP, client/sampling, error handling).

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::dialect::studio::stamp;
+use crate::dialect::studio::frames::stamp;
 use crate::dialect::to_text;
 
 /// How many pages of a list are followed; a server that offers more is answered with what came so far.

@@ -169,7 +169,7 @@ impl Exchange<'_> {
             Ok(text) => text,
             Err(fault) => return Attempt::Failed(fault),
         };
-        let mut messages = messages::parse(&text);
+        let mut messages = messages::parse(&text, self.shared.remote.json_depth);
         self.claim(&mut messages);
         if self.deliver(messages, session_id.as_ref()).await {
             Attempt::Answered
@@ -235,7 +235,10 @@ impl Exchange<'_> {
                     Ok(Some(event)) if event.name == "message" => {
                         place.moved();
                         if self
-                            .deliver(messages::parse(&event.data), session_id.as_ref())
+                            .deliver(
+                                messages::parse(&event.data, self.shared.remote.json_depth),
+                                session_id.as_ref(),
+                            )
                             .await
                         {
                             self.read_on(events).await;
@@ -259,7 +262,7 @@ impl Exchange<'_> {
     async fn read_on(&self, mut events: Events) {
         let rest = async {
             while let Ok(Some(event)) = events.next().await {
-                for message in messages::parse(&event.data) {
+                for message in messages::parse(&event.data, self.shared.remote.json_depth) {
                     self.shared.send(FromUpstream::Message(message)).await;
                 }
             }
@@ -287,7 +290,7 @@ impl Exchange<'_> {
         let (status, headers) = (response.status(), response.headers().clone());
         let remote = &self.shared.remote;
         let text = remote.error_text(response).await;
-        let answer = match messages::parse_quietly(&text).as_deref() {
+        let answer = match messages::parse_quietly(&text, remote.json_depth).as_deref() {
             Some([Message::Response(answer)]) => Some(answer.clone()),
             _ => None,
         };

@@ -60,7 +60,7 @@ async fn relay(shared: &Shared, events: &mut Events, place: &mut Place) -> bool 
             Ok(Some(event)) if event.name == "message" => {
                 came = true;
                 place.moved();
-                for message in messages::parse(&event.data) {
+                for message in messages::parse(&event.data, shared.remote.json_depth) {
                     shared.send(FromUpstream::Message(message)).await;
                 }
             }

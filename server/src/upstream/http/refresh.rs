@@ -60,11 +60,15 @@ async fn ask(shared: &Shared, request: Request) -> Result<Option<String>, Fault>
         return Ok(None);
     }
     match kind(&response) {
-        Kind::Json => Ok(result_of(&remote.text(response).await?, &request)),
+        Kind::Json => Ok(result_of(
+            &remote.text(response).await?,
+            &request,
+            remote.json_depth,
+        )),
         Kind::Events => {
             let mut events = remote.events(response);
             while let Some(event) = events.next().await? {
-                if let Some(result) = result_of(&event.data, &request) {
+                if let Some(result) = result_of(&event.data, &request, remote.json_depth) {
                     return Ok(Some(result));
                 }
             }
@@ -74,8 +78,8 @@ async fn ask(shared: &Shared, request: Request) -> Result<Option<String>, Fault>
     }
 }
 
-fn result_of(text: &str, request: &Request) -> Option<String> {
-    messages::parse(text)
+fn result_of(text: &str, request: &Request, json_depth: usize) -> Option<String> {
+    messages::parse(text, json_depth)
         .into_iter()
         .find_map(|message| match message {
             Message::Response(answer) if answer.id() == Some(request.id()) => {

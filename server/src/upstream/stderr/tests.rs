@@ -14,7 +14,10 @@ fn display(capacity: usize, secrets: &[&str]) -> (Display, mpsc::Receiver<FromUp
         .collect();
     let (queue, receiver) = mpsc::channel(capacity);
     let redactor = Arc::new(Redactor::new(secrets.values()));
-    (Display::new(queue, redactor, "standard error"), receiver)
+    (
+        Display::new(queue, redactor, "standard error", 50),
+        receiver,
+    )
 }
 
 /// Reads `text` and returns what was shown and what is left of it.
@@ -83,6 +86,22 @@ async fn a_flood_is_shown_in_part_and_the_rest_is_counted() {
         .sum();
     assert!((200..50_000).contains(&n_shown), "{n_shown}");
     assert_eq!(n_shown + n_dropped, 100_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn four_seconds_worth_of_lines_is_shown_at_once_and_one_line_more_is_counted() {
+    let (shown, _) = read(&"x\n".repeat(200), 1000, &[], 100).await;
+    assert_eq!(shown, vec!["x"; 200]);
+    let (mut display, mut receiver) = display(1000, &[]);
+    for _ in 0..201 {
+        display.show("", b"x", 9);
+    }
+    display.flush();
+    let mut last = String::new();
+    while let Ok(FromUpstream::Stderr(line)) = receiver.try_recv() {
+        last = line;
+    }
+    assert_eq!(last, "(1 line was left out of standard error)");
 }
 
 #[tokio::test]

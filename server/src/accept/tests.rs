@@ -1,0 +1,77 @@
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::*;
+
+/// A door on a free port, for which no address is exempt.
+async fn door(limits: Limits) -> (SocketAddr, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let door = Door {
+            listener,
+            tls: None,
+            behind_proxy: false,
+            limits: &limits,
+            stop: CancellationToken::new(),
+        };
+        let endpoint = poem::endpoint::make_sync(|_| "served");
+        serve_peers(door, endpoint, |_| false).await;
+    });
+    (address, tasks)
+}
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+
+async fn ask(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(REQUEST).await.unwrap();
+    let mut answer = String::new();
+    let read = timeout(Duration::from_secs(30), stream.read_to_string(&mut answer));
+    read.await.expect("an end within 30 s").unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn one_address_gets_its_connections_and_is_told_of_one_more() {
+    let limits = Limits {
+        connections_per_peer: 2,
+        ..Limits::default()
+    };
+    let (address, _tasks) = door(limits).await;
+    let idle = TcpStream::connect(address).await.unwrap();
+    assert!(ask(address).await.ends_with("served"));
+    let second = TcpStream::connect(address).await.unwrap();
+    // The door sees connections in the order in which they were made.
+    let refused = ask(address).await;
+    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    assert!(refused.contains("retry-after: 5"), "{refused}");
+    let (head, body) = refused.split_once("\r\n\r\n").unwrap();
+    assert!(
+        head.contains(&format!("content-length: {}", body.len())),
+        "{refused}"
+    );
+    drop((idle, second));
+    let end = Instant::now() + Duration::from_secs(30);
+    while !ask(address).await.ends_with("served") {
+        assert!(Instant::now() < end, "the places are free again");
+    }
+}
+
+#[tokio::test]
+async fn an_address_with_far_too_many_connections_is_closed_without_a_word() {
+    let limits = Limits {
+        connections_per_peer: 1,
+        close_timeout: Duration::from_secs(300),
+        ..Limits::default()
+    };
+    let (address, _tasks) = door(limits).await;
+    let _served = TcpStream::connect(address).await.unwrap();
+    let _told = TcpStream::connect(address).await.unwrap();
+    let mut closed = TcpStream::connect(address).await.unwrap();
+    let mut rest = Vec::new();
+    let read = timeout(Duration::from_secs(30), closed.read_to_end(&mut rest)).await;
+    assert!(read.is_ok(), "closed");
+    assert!(rest.is_empty());
+}
