@@ -151,11 +151,9 @@ impl Wire {
 
     /// Reads what there is; false at the end.
     async fn more(&mut self) -> bool {
-        let mut buffer = [0; 16 * 1024];
-        let n = within("bytes", self.stream.read(&mut buffer))
+        let n = within("bytes", self.stream.read_buf(&mut self.unread))
             .await
             .expect("the connection is not reset");
-        self.unread.extend(&buffer[..n]);
         n > 0
     }
 

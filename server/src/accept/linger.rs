@@ -82,13 +82,14 @@ impl Drop for Lingering {
                 .await;
             drop(place);
         };
-        let _ = self.ending.tasks.spawn_on(end, &self.ending.runtime);
+        // Nobody asks how it went: the tracker holds the task, and whoever stops waits for it there.
+        drop(self.ending.tasks.spawn_on(end, &self.ending.runtime));
     }
 }
 
 async fn exhaust(mut stream: TcpStream) -> io::Result<()> {
     stream.shutdown().await?;
-    let mut thrown_away = [0; 4096];
+    let mut thrown_away = vec![0; 4096];
     while stream.read(&mut thrown_away).await? > 0 {}
     Ok(())
 }
