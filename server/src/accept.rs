@@ -4,6 +4,7 @@
 //! failed accepts without a pause. Never looks at a request.
 
 mod connection;
+mod linger;
 mod peers;
 
 use std::convert::Infallible;
@@ -33,6 +34,7 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -47,6 +49,8 @@ use tracing::warn;
 use crate::config::Limits;
 use crate::meters;
 use connection::Connection;
+use linger::Ending;
+use linger::Lingering;
 use peers::Peers;
 use peers::Place;
 use peers::is_anyone;
@@ -129,6 +133,13 @@ async fn serve_peers(
     let permits = Arc::new(Semaphore::new(limits.connections));
     let peers = Peers::new(limits.connections_per_peer, is_exempt);
     let connections = TaskTracker::new();
+    let ending = Ending {
+        tasks: connections.clone(),
+        places: Arc::new(Semaphore::new(limits.connections)),
+        limit: limits.close_timeout,
+        stop: stop.clone(),
+        runtime: Handle::current(),
+    };
     let mut pause = Duration::from_millis(5);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -164,6 +175,7 @@ async fn serve_peers(
         };
         pause = Duration::from_millis(5);
         let house = house.clone();
+        let stream = Lingering::new(stream, ending.clone());
         let connection = |peer| Connection::new(stream, permit, peer, meters::connection());
         match peers.place(remote.ip()) {
             Place::Taken(peer) => {
@@ -198,8 +210,9 @@ async fn permit(permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
 impl House {
     async fn serve(self, stream: Connection, remote: SocketAddr) {
         // Without it the second of two small frames waits for the first one's acknowledgement (Nagle).
-        let _ = stream.stream().set_nodelay(true);
-        let local = stream.stream().local_addr().unwrap_or(remote);
+        let _ = stream.tcp().map(|tcp| tcp.set_nodelay(true));
+        let local = stream.tcp().and_then(|tcp| tcp.local_addr().ok());
+        let local = local.unwrap_or(remote);
         let Some(tls) = self.tls.clone() else {
             return self.speak(stream, (local, remote), Scheme::HTTP).await;
         };

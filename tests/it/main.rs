@@ -44,6 +44,8 @@ mod status;
 mod stdio;
 /// AutoGen Studio's envelope, as it was recorded, and bare JSON-RPC beside it.
 mod studio;
+/// What comes from other people is what was chosen: crates, npm packages, Python packages.
+mod supply;
 /// What tickets are good for where there are several bridges, keys that change, and params that are long.
 mod tickets;
 /// The rules that a machine can check.
@@ -52,3 +54,5 @@ mod tidy;
 mod tls;
 /// Every transport, revision and SDK, with real servers.
 mod upstreams;
+/// The WebSocket protocol, spoken wrongly in every way there is.
+mod websocket;

@@ -1,5 +1,6 @@
 //! `cargo xtask`: builds, runs and tests Footbridge.
 
+mod fuzz;
 mod run;
 mod serve;
 mod setup;
@@ -10,6 +11,8 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask serve [--release] [-- flags of `footbridge serve`]
        cargo xtask test [step…]      every check and test, or only these steps
+       cargo xtask fuzz [target] [--seconds N]
+                                     input that breaks what reads foreign bytes, searched with libFuzzer
        cargo xtask wasm              the npm package's WebAssembly";
 
 fn main() -> ExitCode {
@@ -17,6 +20,7 @@ fn main() -> ExitCode {
     let outcome = match args.split_first() {
         Some((verb, rest)) if verb == "serve" => serve::serve(rest).map(|()| true),
         Some((verb, rest)) if verb == "test" => test::test(rest),
+        Some((verb, rest)) if verb == "fuzz" => fuzz::fuzz(rest),
         Some((verb, [])) if verb == "wasm" => wasm::build().map(|()| true),
         _ => {
             run::say(USAGE);

@@ -12,13 +12,14 @@ use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::linger::Lingering;
 use super::peers::Peer;
 use crate::meters::Counted;
 
 /// A connection and the places it takes.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Lingering,
     _permit: Option<OwnedSemaphorePermit>,
     _peer: Peer,
     _counted: Counted,
@@ -26,7 +27,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Lingering,
         permit: Option<OwnedSemaphorePermit>,
         peer: Peer,
         counted: Counted,
@@ -39,8 +40,8 @@ impl Connection {
         }
     }
 
-    pub(super) fn stream(&self) -> &TcpStream {
-        &self.stream
+    pub(super) fn tcp(&self) -> Option<&TcpStream> {
+        self.stream.tcp()
     }
 }
 

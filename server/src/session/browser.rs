@@ -63,9 +63,42 @@ pub(super) struct Line<B> {
     last_heard: Instant,
     last_ping: Instant,
     is_open: bool,
+    /// What the browser's bytes were not, once they have shown that they are no WebSocket frames.
+    broken: Option<Broken>,
     pace: Pace,
     traffic: Traffic,
     limits: Limits,
+}
+
+/// How bytes can be wrong that a WebSocket brings: RFC 6455, 7.1.7, wants the browser to be told.
+#[derive(Clone, Copy, Debug)]
+enum Broken {
+    /// Frames that the protocol does not have.
+    Protocol,
+    /// A text that is not UTF-8.
+    Text,
+}
+
+impl Broken {
+    /// poem flattens tungstenite's error to its text.
+    fn of(error: &io::Error) -> Option<Self> {
+        let text = error.to_string();
+        if text.starts_with("UTF-8 encoding error") {
+            return Some(Self::Text);
+        }
+        // A connection that just ended is a protocol error as well, and nobody is left to be told.
+        (text.starts_with("WebSocket protocol error")
+            && !text.contains("without closing handshake"))
+        .then_some(Self::Protocol)
+    }
+
+    fn close(self) -> Frame {
+        let (code, reason) = match self {
+            Self::Protocol => (CloseCode::Protocol, "Not a frame of RFC 6455."),
+            Self::Text => (CloseCode::Invalid, "A text that is not UTF-8."),
+        };
+        Frame::Close(Some((code, reason.to_owned())))
+    }
 }
 
 impl<B: Browser> Line<B> {
@@ -79,6 +112,7 @@ impl<B: Browser> Line<B> {
             last_heard: now,
             last_ping: now,
             is_open: true,
+            broken: None,
             pace: Pace::new(limits, now),
             traffic: Traffic::default(),
             limits: limits.clone(),
@@ -133,7 +167,11 @@ impl<B: Browser> Line<B> {
                 Poll::Ready(Some(Err(error))) if is_too_large(&error) => {
                     return Poll::Ready(Heard::TooLarge);
                 }
-                Poll::Ready(Some(Err(_)) | None) => return self.leave(),
+                Poll::Ready(Some(Err(error))) => {
+                    self.broken = Broken::of(&error);
+                    return self.leave();
+                }
+                Poll::Ready(None) => return self.leave(),
                 Poll::Pending => {
                     self.pace.drained();
                     return Poll::Pending;
@@ -240,7 +278,14 @@ impl<B: Browser> Line<B> {
     pub(super) async fn close(&mut self, reason: &Fault) {
         let limit = self.limits.close_timeout;
         if !self.is_open {
-            let _ = timeout(limit, self.socket.close()).await;
+            let broken = self.broken;
+            let farewell = async {
+                if let Some(broken) = broken {
+                    self.socket.send(broken.close()).await?;
+                }
+                self.socket.close().await
+            };
+            let _ = timeout(limit, farewell).await;
             return;
         }
         let text = cut(&reason.message, MAX_REASON);
