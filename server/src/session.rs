@@ -3,6 +3,7 @@
 //! Owns the socket, the upstream and everything that waits for either. One task runs it.
 //! Never decides what a message means.
 
+mod ahead;
 mod browser;
 mod frames;
 mod opening;

@@ -108,6 +108,17 @@ async fn a_flood_at_a_page_that_does_not_read_costs_the_backlog_and_no_other_ses
 }
 
 #[tokio::test]
+async fn json_that_is_too_deep_is_passed_over_and_the_session_goes_on() {
+    let bridge = Bridge::start().await;
+    for subprotocol in ["footbridge.v1", ""] {
+        let mut page = hostile(&bridge, subprotocol).await;
+        page.call_tool("deep", json!({ "depth": 200_000 })).await;
+        assert_usable(&mut page).await;
+        page.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_call_is_answered_once_whatever_ids_the_server_makes_up() {
     let bridge = Bridge::start().await;
     let mut page = hostile(&bridge, "footbridge.v1").await;
@@ -150,15 +161,11 @@ async fn a_server_that_asks_without_end_is_refused_by_the_bridge_and_fills_nothi
 }
 
 #[tokio::test]
-async fn a_server_that_asks_and_never_reads_holds_up_only_itself_and_can_be_ended() {
+async fn a_server_that_asks_and_never_reads_holds_up_only_itself_and_is_gone_when_the_page_leaves()
+{
     let bridge = Bridge::configured("[limits]\nrequest_timeout = 1\nstop_stdin_wait = 0.2").await;
     let mut other = hostile(&bridge, "footbridge.v1").await;
-    let (session_id, url) = bridge.connect(&servers::hostile()).await;
-    let mut page = bridge
-        .upgrade(&url, "footbridge.v1")
-        .await
-        .expect("the socket opens");
-    page.frame_of("initialized").await;
+    let mut page = hostile(&bridge, "footbridge.v1").await;
     let before = holding(bridge.pid()).memory;
     let deaf = json!({ "name": "ask_deaf", "arguments": { "n": 200_000 } });
     let answer = page.call("tools/call", deaf).await;
@@ -166,9 +173,7 @@ async fn a_server_that_asks_and_never_reads_holds_up_only_itself_and_can_be_ende
     let grown = holding(bridge.pid()).memory.saturating_sub(before);
     assert!(grown < 32 * 1024, "{grown} KiB");
     assert_usable(&mut other).await;
-    let path = format!("/api/mcp/ws/{session_id}");
-    let ended = bridge.request(reqwest::Method::DELETE, &path).send().await;
-    assert!(ended.expect("an answer").status().is_success());
+    page.close().await;
     other.close().await;
     let idle = eventually(Duration::from_secs(10), || {
         holding(bridge.pid()).family == 0

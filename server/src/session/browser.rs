@@ -17,6 +17,7 @@ use poem::web::websocket::Message as Frame;
 use tokio::time::Instant;
 use tokio::time::timeout;
 
+use super::ahead::Ahead;
 use super::pace::Pace;
 use crate::config::Limits;
 use crate::meters;
@@ -65,6 +66,7 @@ pub(super) struct Line<B> {
     is_open: bool,
     /// What the browser's bytes were not, once they have shown that they are no WebSocket frames.
     broken: Option<Broken>,
+    ahead: Ahead,
     pace: Pace,
     traffic: Traffic,
     limits: Limits,
@@ -113,6 +115,7 @@ impl<B: Browser> Line<B> {
             last_ping: now,
             is_open: true,
             broken: None,
+            ahead: Ahead::new(limits),
             pace: Pace::new(limits, now),
             traffic: Traffic::default(),
             limits: limits.clone(),
@@ -145,7 +148,8 @@ impl<B: Browser> Line<B> {
         self.pace.took(n_messages, 0, self.last_heard);
     }
 
-    /// Writes what waits, and reads one frame if it may. Cancel-safe: whatever was not done stays to be done.
+    /// Writes what waits, and gives one frame if it may; if not, it reads a few ahead, to notice when the browser leaves.
+    /// Cancel-safe: whatever was not done stays to be done.
     pub(super) async fn turn(&mut self, may_read: bool) -> Heard {
         poll_fn(|context| self.poll_turn(context, may_read)).await
     }
@@ -158,10 +162,23 @@ impl<B: Browser> Line<B> {
                 Poll::Pending => {}
             }
         }
-        if !may_read || (self.pace.is_paused() && !self.pace.may_read(Instant::now())) {
+        if may_read && let Some(text) = self.ahead.pop() {
+            return Poll::Ready(Heard::Text(text));
+        }
+        if self.ahead.has_left() {
+            return if self.ahead.is_empty() {
+                self.leave()
+            } else {
+                Poll::Pending
+            };
+        }
+        if self.pace.is_paused() && !self.pace.may_read(Instant::now()) {
             return Poll::Pending;
         }
         loop {
+            if !may_read && !self.ahead.has_room() {
+                return Poll::Pending;
+            }
             let frame = match self.socket.poll_next_unpin(context) {
                 Poll::Ready(Some(Ok(frame))) => frame,
                 Poll::Ready(Some(Err(error))) if is_too_large(&error) => {
@@ -169,9 +186,9 @@ impl<B: Browser> Line<B> {
                 }
                 Poll::Ready(Some(Err(error))) => {
                     self.broken = Broken::of(&error);
-                    return self.leave();
+                    return self.leave_behind();
                 }
-                Poll::Ready(None) => return self.leave(),
+                Poll::Ready(None) => return self.leave_behind(),
                 Poll::Pending => {
                     self.pace.drained();
                     return Poll::Pending;
@@ -181,20 +198,31 @@ impl<B: Browser> Line<B> {
             let n_bytes = length(&frame);
             self.traffic.from_browser(n_bytes);
             self.pace.took(1, n_bytes, self.last_heard);
-            match frame {
-                Frame::Text(text) => return Poll::Ready(Heard::Text(text)),
+            let text = match frame {
+                Frame::Text(text) => text,
                 // A page that sends a Blob by mistake is told the same as for any frame that is not JSON.
-                Frame::Binary(bytes) => {
-                    return Poll::Ready(Heard::Text(String::from_utf8(bytes).unwrap_or_default()));
-                }
-                Frame::Close(_) => return self.leave(),
+                Frame::Binary(bytes) => String::from_utf8(bytes).unwrap_or_default(),
+                Frame::Close(_) => return self.leave_behind(),
                 // The session has to learn that there is a wait to be ended.
                 Frame::Ping(_) | Frame::Pong(_) if self.pace.is_paused() => {
                     return Poll::Ready(Heard::Paused);
                 }
-                Frame::Ping(_) | Frame::Pong(_) => {}
+                Frame::Ping(_) | Frame::Pong(_) => continue,
+            };
+            if may_read {
+                return Poll::Ready(Heard::Text(text));
             }
+            self.ahead.push(text);
         }
+    }
+
+    /// The browser has left, perhaps with frames before that still have to be handed on.
+    fn leave_behind(&mut self) -> Poll<Heard> {
+        if self.ahead.is_empty() {
+            return self.leave();
+        }
+        self.ahead.leave(Instant::now() + self.limits.stall_timeout);
+        Poll::Pending
     }
 
     fn leave(&mut self) -> Poll<Heard> {
@@ -237,7 +265,8 @@ impl<B: Browser> Line<B> {
             .waits_since
             .map_or(ping, |since| since + self.limits.stall_timeout);
         let pace = self.pace.deadline().unwrap_or(ping);
-        ping.min(pong).min(stall).min(pace)
+        let left = self.ahead.ends().unwrap_or(ping);
+        ping.min(pong).min(stall).min(pace).min(left)
     }
 
     /// Sends a ping when one is due, and says when the browser is gone without a word.
@@ -252,6 +281,10 @@ impl<B: Browser> Line<B> {
                 FaultCode::BrowserStalled,
                 "The browser did not read in time.",
             ));
+        }
+        if self.ahead.ends().is_some_and(|ends| now >= ends) {
+            self.is_open = false;
+            return Err(Fault::new(FaultCode::SessionEnded, "The browser left."));
         }
         self.pace.check(now)?;
         if !is_read || self.pace.is_paused() {

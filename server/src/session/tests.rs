@@ -305,6 +305,38 @@ async fn a_browser_that_leaves_ends_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_browser_that_leaves_while_the_server_takes_nothing_ends_the_session_and_is_heard_to_the_end_by_one_that_does()
+ {
+    let call = |n| format!(r#"{{"jsonrpc":"2.0","method":"n/{n}"}}"#);
+    for takes in [false, true] {
+        let mut stage = stage(DialectName::Native, Limits::default(), 1);
+        assert!(stage.hear_text().await.contains("starting"));
+        stage.refuse_probe().await;
+        stage.serve(r#"{"jsonrpc":"2.0","id":2,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}"#).await;
+        assert!(stage.hear_text().await.contains("ready"));
+        assert!(stage.hear_text().await.contains("initialized"));
+        // One waits in the queue, one in the outbox; the others are only read.
+        for n in 0..6 {
+            stage.say(&call(n)).await;
+        }
+        stage.to_bridge = None;
+        if takes {
+            let mut heard = Vec::new();
+            while let Some(message) = stage.at_server.recv().await {
+                heard.push(message.text().to_owned());
+            }
+            let said: Vec<String> = (0..6).map(call).collect();
+            assert!(heard.ends_with(&said), "{heard:?}");
+        }
+        let started = Instant::now();
+        let from_server = stage.from_server.clone();
+        while stage.tasks.join_next().await.is_some() {}
+        assert!(from_server.is_closed(), "the upstream is stopped");
+        assert!(started.elapsed() <= Limits::default().stall_timeout + Duration::from_secs(5));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_goes_is_told_with_the_code_of_its_end() {
     let mut stage = stage(DialectName::Native, Limits::default(), 4);
     assert!(stage.hear_text().await.contains("starting"));
