@@ -114,7 +114,8 @@ impl Refresher {
         let text = match &self.source {
             KeySource::File(path) => {
                 let read = timeout(self.limits.jwks_timeout, read_file(path, max_bytes)).await;
-                read.unwrap_or_else(|late| Err(late.into()))
+                read.inspect_err(|_| meters::reached("jwks_timeout"))
+                    .unwrap_or_else(|late| Err(late.into()))
                     .map_err(|error| format!("{} cannot be read: {error}.", self.name()))?
             }
             KeySource::Url(url) => {

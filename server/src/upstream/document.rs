@@ -11,6 +11,7 @@ use super::client::client;
 use super::failure;
 use crate::egress::Egress;
 use crate::egress::authority;
+use crate::meters;
 
 /// Fetches a document within `limit`; of a larger one the first `max_bytes` and one more. The operator wrote its URL
 /// down, so its host is allowed.
@@ -26,7 +27,10 @@ pub async fn document(
     let host = authority(url);
     timeout(limit, fetch(url, &host, egress, max_bytes, limit))
         .await
-        .unwrap_or_else(|_| Err(format!("{host} did not answer within {limit:?}.")))
+        .unwrap_or_else(|_| {
+            meters::reached("jwks_timeout");
+            Err(format!("{host} did not answer within {limit:?}."))
+        })
 }
 
 async fn fetch(
@@ -56,4 +60,23 @@ async fn fetch(
         }
     }
     Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_document_that_does_not_come_is_not_waited_for() {
+        // The system takes the connection, and nobody answers.
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = silent.local_addr().unwrap();
+        let url = Url::parse(&format!("http://{address}/keys")).unwrap();
+        let limit = Duration::from_millis(300);
+        let fetched = document(&url, &Egress::default(), 100, limit).await;
+        let sentence = format!("{address} did not answer within 300ms.");
+        assert_eq!(fetched, Err(sentence));
+    }
 }
