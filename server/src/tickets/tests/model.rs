@@ -7,6 +7,8 @@ use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::config::ticket_keys::TicketKey;
+use crate::tickets::pending::Issuer;
+use crate::tickets::pending::NotOnce;
 
 const CASES: u32 = 30;
 const STEPS: usize = 400;

@@ -9,6 +9,7 @@ use loom::thread;
 use uuid::Uuid;
 
 use super::*;
+use crate::tickets::pending::Issuer;
 use crate::tickets::pending::Lock;
 
 impl Lock<Lists> for Mutex<Lists> {
