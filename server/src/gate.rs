@@ -175,7 +175,8 @@ impl Gate {
     /// 429 when it is one too many for now.
     pub fn count_connect(&self, principal: &Principal) -> Result<(), Fault> {
         self.connects.take(principal).map_err(|wait| {
-            // The burst is what is used up; the rate is when there is more.
+            // The burst is used up, and the rate has not given more yet.
+            meters::reached("connects_burst");
             meters::reached("connects_per_minute");
             too_many("You ask for too many sessions in a short time.", wait)
         })

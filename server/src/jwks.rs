@@ -111,17 +111,22 @@ impl Refresher {
 
     async fn fetch(&self) -> Result<Vec<u8>, String> {
         let max_bytes = self.limits.jwks_bytes;
-        let text = match &self.source {
-            KeySource::File(path) => {
-                let read = timeout(self.limits.jwks_timeout, read_file(path, max_bytes)).await;
-                read.inspect_err(|_| meters::reached("jwks_timeout"))
-                    .unwrap_or_else(|late| Err(late.into()))
-                    .map_err(|error| format!("{} cannot be read: {error}.", self.name()))?
-            }
-            KeySource::Url(url) => {
-                document(url, &self.egress, max_bytes, self.limits.jwks_timeout).await?
+        let limit = self.limits.jwks_timeout;
+        let read = async {
+            match &self.source {
+                KeySource::File(path) => read_file(path, max_bytes)
+                    .await
+                    .map_err(|error| format!("{} cannot be read: {error}.", self.name())),
+                KeySource::Url(url) => document(url, &self.egress, max_bytes, limit).await,
             }
         };
+        let text = timeout(limit, read).await.unwrap_or_else(|_| {
+            meters::reached("jwks_timeout");
+            Err(format!(
+                "{} was not there within {limit:?}; limits.jwks_timeout says so.",
+                self.name()
+            ))
+        })?;
         if text.len() > max_bytes {
             meters::reached("jwks_bytes");
             return Err(format!("{} has more than {max_bytes} bytes.", self.name()));

@@ -762,6 +762,24 @@ async fn a_provider_that_is_out_of_reach_at_the_start_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_provider_that_does_not_answer_is_given_up_and_holds_nobody_up() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let address = silent.local_addr().expect("its address");
+    let url = format!("http://{address}/jwks.json");
+    let bridge = jwt_bridge(&url, "jwks_timeout = 0.3\njwks_pause = 0.2").await;
+    let token = Issuer::new("a").token("ann");
+    assert_eq!(servers_as(&bridge, &token).await, 401);
+    assert_eq!(
+        ask(&bridge, Method::GET, "/health/live", &[]).await.status,
+        200
+    );
+    let log = bridge.log();
+    assert!(log.contains("was not there within 300ms"), "{log}");
+}
+
+#[tokio::test]
 async fn a_document_of_keys_one_byte_too_large_is_not_read() {
     let issuer = Issuer::new("a");
     let mut text = issuer.jwks().to_string();

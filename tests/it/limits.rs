@@ -436,8 +436,8 @@ const TESTS: &[(&str, &str, &str)] = &[
     ),
     (
         "head_bytes",
-        "tests/it/gate.rs",
-        "a_head_one_byte_or_one_line_too_long_is_431",
+        "server/src/gate/tests.rs",
+        "a_head_may_have_just_so_many_bytes_and_lines",
     ),
     (
         "headers",
@@ -453,6 +453,41 @@ const TESTS: &[(&str, &str, &str)] = &[
         "body_timeout",
         "tests/it/limits.rs",
         "a_body_that_does_not_come_is_not_waited_for",
+    ),
+    (
+        "failed_auth_per_minute",
+        "server/src/gate/tests.rs",
+        "a_peer_that_guesses_waits_and_so_does_its_right_token",
+    ),
+    (
+        "connects_per_minute",
+        "server/src/gate/tests.rs",
+        "a_session_too_many_in_a_short_time_is_refused_until_the_time_it_says",
+    ),
+    (
+        "connects_burst",
+        "server/src/gate/rates.rs",
+        "a_principal_may_ask_for_a_burst_and_then_at_the_rate",
+    ),
+    (
+        "rate_keys",
+        "server/src/gate/rates.rs",
+        "no_more_peers_are_remembered_than_may_be_and_old_ones_make_room",
+    ),
+    (
+        "jwks_bytes",
+        "tests/it/gate.rs",
+        "a_document_of_keys_one_byte_too_large_is_not_read",
+    ),
+    (
+        "jwks_timeout",
+        "tests/it/gate.rs",
+        "a_provider_that_does_not_answer_is_given_up_and_holds_nobody_up",
+    ),
+    (
+        "jwks_pause",
+        "tests/it/gate.rs",
+        "keys_at_a_url_are_fetched_again_and_not_more_often_than_they_may",
     ),
     (
         "ticket_life",
@@ -630,36 +665,6 @@ const TESTS: &[(&str, &str, &str)] = &[
         "four_seconds_worth_of_lines_is_shown_at_once_and_one_line_more_is_counted",
     ),
     (
-        "connects_per_minute",
-        "tests/it/gate.rs",
-        "a_session_too_many_in_a_short_time_is_429_and_says_when_to_come_back",
-    ),
-    (
-        "failed_auth_per_minute",
-        "server/src/gate/rates.rs",
-        "the_last_wrong_credential_a_peer_may_bring_makes_it_wait_and_no_other",
-    ),
-    (
-        "rate_keys",
-        "server/src/gate/rates.rs",
-        "no_more_peers_are_remembered_than_may_be_and_old_ones_make_room",
-    ),
-    (
-        "jwks_pause",
-        "tests/it/gate.rs",
-        "keys_at_a_url_are_fetched_again_and_not_more_often_than_they_may",
-    ),
-    (
-        "jwks_bytes",
-        "tests/it/gate.rs",
-        "a_document_of_keys_one_byte_too_large_is_not_read",
-    ),
-    (
-        "jwks_timeout",
-        "server/src/upstream/document.rs",
-        "a_document_that_does_not_come_is_not_waited_for",
-    ),
-    (
         "children",
         "tests/it/processes.rs",
         "a_process_too_many_is_refused_until_one_ends",
@@ -696,13 +701,12 @@ const TESTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Keys of `[limits]` that are never seen to be reached: some bound nothing, a burst is counted with its rate, and the
-/// others are held by the system, which tells the process that meets them and not the bridge.
+/// Keys of `[limits]` that are never seen to be reached: the first say how often something is done, and the others are
+/// held by the system, which tells the process that meets them and not the bridge.
 const UNSEEN: &[&str] = &[
     "ping_interval",
-    "jwks_refresh",
     "no_auth_warning",
-    "connects_burst",
+    "jwks_refresh",
     "child_open_files",
     "child_file_bytes",
     "child_user_processes",

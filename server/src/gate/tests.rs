@@ -16,7 +16,15 @@ fn gate(auth: Auth, public_url: Option<&str>) -> Gate {
 }
 
 fn gate_with(auth: Auth, public_url: Option<&str>, limits: Limits) -> Gate {
-    let config = Config {
+    gate_of(&config(auth, public_url, limits))
+}
+
+fn gate_of(config: &Config) -> Gate {
+    Gate::new(config, 8000, KeyRing::default()).unwrap()
+}
+
+fn config(auth: Auth, public_url: Option<&str>, limits: Limits) -> Config {
+    Config {
         listen: ([127, 0, 0, 1], 8000).into(),
         public_url: public_url.map(str::to_owned),
         allow_origins: vec!["https://app.example".to_owned()],
@@ -39,8 +47,7 @@ fn gate_with(auth: Auth, public_url: Option<&str>, limits: Limits) -> Gate {
         node: 0,
         program: PathBuf::new(),
         limits,
-    };
-    Gate::new(&config, 8000, KeyRing::default()).unwrap()
+    }
 }
 
 fn request(headers: &[(&str, &str)]) -> Request {
@@ -360,4 +367,39 @@ async fn a_request_has_one_length() {
     assert_eq!(check(&gate, &[host, length]).await, 200);
     assert_eq!(check(&gate, &[host, chunked]).await, 200);
     assert_eq!(check(&gate, &[host, chunked, length]).await, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_for_the_metrics_reads_them_nothing_else_and_cannot_be_guessed() {
+    const METRICS_TOKEN: &str = "the-token-for-the-metrics";
+    let proxy = crate::config::auth::Proxy {
+        user_header: "x-user".to_owned(),
+        from: Vec::new(),
+        secret: Secret::new("the-secret-of-the-proxy"),
+    };
+    for auth in [Auth::Token(Secret::new(TOKEN)), Auth::Proxy(proxy)] {
+        let limits = Limits {
+            failed_auth_per_minute: 2,
+            ..Limits::default()
+        };
+        let mut config = config(auth.clone(), None, limits);
+        config.metrics_token = Some(Secret::new(METRICS_TOKEN));
+        let gate = gate_of(&config);
+        let ask = async |path: &'static str, token: &str| {
+            let bearer = format!("Bearer {token}");
+            let mut request = request(&[("host", "localhost:8000"), ("authorization", &bearer)]);
+            *request.uri_mut() = path.parse().unwrap();
+            gate.admit(&request).await
+        };
+        let admission = ask(METRICS, METRICS_TOKEN).await.unwrap();
+        assert!(admission.reads_metrics && admission.principal.is_none());
+        assert!(!admission.is_operator());
+        let elsewhere = ask("/api/mcp/servers", METRICS_TOKEN).await;
+        assert!(elsewhere.is_err() || elsewhere.is_ok_and(|passed| !passed.reads_metrics));
+        for _ in 0..2 {
+            let _ = ask(METRICS, "wrong").await;
+        }
+        let refused = ask(METRICS, METRICS_TOKEN).await.unwrap_err();
+        assert_eq!(refused.code, FaultCode::TooManyRequests, "{auth:?}");
+    }
 }
