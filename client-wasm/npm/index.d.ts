@@ -59,7 +59,7 @@ export interface BridgeOptions {
 export interface ConnectOptions extends BridgeOptions {
   /** The name of a server of the bridge's catalogue. */
   server?: string;
-  /** Values for what that catalogue entry asks for. Only with `server`. */
+  /** Values for what that catalogue entry asks for, as `servers` lists it. Only with `server`. */
   inputs?: Record<string, string>;
   /** Where the MCP server is. */
   params?: ServerParams;
@@ -170,7 +170,30 @@ export interface SessionStatus {
 }
 
 /** A server that the bridge's operator offers by name. */
-export interface CatalogueEntry { name: string; title?: string; description?: string; transport: "stdio" | "sse" | "http" }
+export interface CatalogueEntry {
+  name: string;
+  title?: string;
+  description?: string;
+  transport: "stdio" | "sse" | "http";
+  /** What it asks for, in the order to ask in: the members of `inputs` in the options of `connect`. */
+  inputs?: CatalogueInput[];
+}
+/** Something that a server of the catalogue asks for. */
+export interface CatalogueInput {
+  name: string;
+  title?: string;
+  description?: string;
+  /** Whether a session needs it. An empty text counts as none. */
+  required: boolean;
+  /** Whether it must not be seen as it is typed. */
+  secret: boolean;
+  /** What the whole value must match, in the syntax of Rust's `regex`: JavaScript's, without look-around and back-references. */
+  pattern?: string;
+  /** The only values that are taken. */
+  options?: string[];
+  /** The value when none is given; never told when it is secret. */
+  default?: string;
+}
 
 /** Opens a session, and resolves when its MCP server is ready. Rejects with a FootbridgeError. */
 export declare function connect(options: ConnectOptions): Promise<Session>;

@@ -491,6 +491,7 @@ impl Bridge {
         if fault.code == FaultCode::ShuttingDown {
             effects.push(Effect::ToBrowser(Outbound::Draining));
         } else if fault.code != FaultCode::SessionEnded {
+            meters::fault(fault.code);
             effects.push(Effect::ToBrowser(Outbound::Failed(Failure {
                 fault: fault.clone(),
                 during_handshake,

@@ -3,14 +3,16 @@
 //! Owns the defaults and the only reading of flags, environment and files; the rest of the server gets values.
 //! Never consulted while running: constructors take what they need.
 //!
-//! In reading order: [`settings`] (what people may say, and where), `file` (one of those places), [`startup`] (the
-//! rules that make a [`Config`] of it), then their parts: [`address`], [`token`], `transport`, [`ticket_keys`],
-//! [`upstreams`], [`sandbox`], [`servers`], [`limits`], [`error`].
+//! In reading order: [`settings`] (what people may say, and where), `file` (one of those places), `precedence` (which
+//! place wins), [`startup`] (the rules that make a [`Config`] of it), then their parts: [`address`], [`auth`],
+//! [`token`], `transport`, [`ticket_keys`], [`upstreams`], [`sandbox`], [`servers`], [`limits`], [`error`].
 
 pub mod address;
+pub mod auth;
 pub mod error;
 mod file;
 pub mod limits;
+mod precedence;
 pub mod sandbox;
 pub mod servers;
 pub mod settings;
@@ -28,8 +30,10 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use footbridge_shared::params::Secret;
+use ipnet::IpNet;
 use serde::Deserialize;
 
+pub use self::auth::Auth;
 use crate::catalogue::Catalogue;
 use crate::config::sandbox::Sandbox;
 use crate::config::servers::ServersFile;
@@ -48,6 +52,8 @@ pub struct Config {
     pub allow_origins: Vec<String>,
     /// Who may use the bridge.
     pub auth: Auth,
+    /// The proxies whose word on where a request came from is believed (`X-Forwarded-For`).
+    pub forwarders: Vec<IpNet>,
     /// The certificate and key to speak TLS with; without them the bridge speaks plain HTTP.
     pub tls: Option<tls::Files>,
     /// Whether a proxy stands in front, so that every connection comes from its address.
@@ -95,15 +101,6 @@ pub struct AuditLog {
     pub sync: bool,
 }
 
-/// Who may use the bridge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Auth {
-    /// Whoever has the token.
-    Token(Secret),
-    /// Anyone who can reach the port with an allowed `Host` and `Origin`.
-    None,
-}
-
 /// Which commands may be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commands {
@@ -141,6 +138,24 @@ pub struct Limits {
     pub body_bytes: usize,
     /// From the head to the complete body; then 408.
     pub body_timeout: Duration,
+    /// Wrong credentials a peer may bring per minute; then everything it brings a credential with is 429 for a while.
+    pub failed_auth_per_minute: usize,
+    /// Sessions a principal may ask for per minute, in the long run; over it: 429, or close code 4429.
+    pub connects_per_minute: usize,
+    /// Sessions a principal may ask for at once, when it has not asked for a while.
+    pub connects_burst: usize,
+    /// Peers, and principals, whose rates are remembered at once; further ones are not limited.
+    pub rate_keys: usize,
+    /// Between two warnings in the log of a bridge that demands no credential.
+    pub no_auth_warning: Duration,
+    /// Bytes of a JWKS document; a larger one is not read.
+    pub jwks_bytes: usize,
+    /// How long reading or fetching a JWKS document may take.
+    pub jwks_timeout: Duration,
+    /// Between two times that a JWKS document is fetched from its URL.
+    pub jwks_refresh: Duration,
+    /// The least time between two fetches when JWTs name a key that is unknown.
+    pub jwks_pause: Duration,
     /// How long a ticket opens its session.
     pub ticket_life: Duration,
     /// Tickets issued and neither used nor expired; over it: 429.
@@ -255,6 +270,15 @@ impl Default for Limits {
             headers: 64,
             body_bytes: 64 * 1024,
             body_timeout: Duration::from_secs(10),
+            failed_auth_per_minute: 10,
+            connects_per_minute: 120,
+            connects_burst: 60,
+            rate_keys: 10_000,
+            no_auth_warning: Duration::from_secs(60),
+            jwks_bytes: 256 * 1024,
+            jwks_timeout: Duration::from_secs(10),
+            jwks_refresh: Duration::from_secs(300),
+            jwks_pause: Duration::from_secs(30),
             ticket_life: Duration::from_secs(60),
             pending_tickets: 1000,
             pending_tickets_per_principal: 200,

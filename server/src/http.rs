@@ -11,7 +11,7 @@ mod page;
 mod socket;
 
 use std::net::IpAddr;
-use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use footbridge_shared::api::ErrorResponse;
@@ -46,6 +46,8 @@ use crate::tickets::Tickets;
 /// Under which path the routes are.
 pub const PREFIX: &str = "/api/mcp";
 
+/// In how many seconds to try again, where nothing better is known.
+const RETRY_AFTER: u32 = 5;
 /// A year of TLS alone (RFC 6797, 6.1).
 const STRICT_TRANSPORT: &str = "max-age=31536000";
 
@@ -126,21 +128,25 @@ async fn admitted<E: Endpoint<Output = Response>>(
     mut request: Request,
     app: &App,
 ) -> poem::Result<Response> {
-    let (method, peer) = (request.method().clone(), peer(&request));
+    let (method, peer) = (request.method().clone(), app.gate.peer(&request));
     let refused = |code: FaultCode| {
         let (code, method) = (code.name(), audit::foreign(method.as_str()));
         debug!(code, method, "request refused");
+        let peer = Some(peer);
         audit::record(&Record::RequestRefused { peer, code, method });
     };
-    let admission = match app.gate.admit(&request) {
+    let admission = match app.gate.admit(&request).await {
         Ok(admission) => admission,
         Err(fault) => {
             refused(fault.code);
+            // The page of an allowed origin should be able to read that its credential is wrong, or has to wait.
+            let has_allowed_origin = matches!(
+                fault.code,
+                FaultCode::Unauthorized | FaultCode::TooManyRequests
+            );
+            let origin = request.headers().get(header::ORIGIN);
             let mut response = refuse(&fault);
-            // The page of an allowed origin should be able to read that its token is wrong.
-            if fault.code == FaultCode::Unauthorized {
-                allow_cors(&mut response, request.headers().get(header::ORIGIN));
-            }
+            allow_cors(&mut response, origin.filter(|_| has_allowed_origin));
             return Ok(response);
         }
     };
@@ -166,9 +172,9 @@ async fn admitted<E: Endpoint<Output = Response>>(
     Ok(response)
 }
 
-/// Where a request comes from.
+/// Where a request comes from that has passed the gate.
 fn peer(request: &Request) -> Option<IpAddr> {
-    request.remote_addr().as_socket_addr().map(SocketAddr::ip)
+    request.data::<Admission>().map(|admission| admission.peer)
 }
 
 /// Records that somebody who passed the gate gets no session. Who brought no credential is recorded as any other
@@ -305,7 +311,8 @@ fn refuse(fault: &Fault) -> Response {
         fault.code,
         FaultCode::TooManyRequests | FaultCode::TooManySessions | FaultCode::ShuttingDown
     ) {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        let seconds = fault.retry_after.map_or(RETRY_AFTER, NonZeroU32::get);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     harden(&mut response);
     response

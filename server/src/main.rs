@@ -22,6 +22,7 @@ use footbridge::demo;
 use footbridge::logs;
 use footbridge::meters;
 use footbridge::open;
+use footbridge::runtime_file::RuntimeFile;
 use footbridge::serve::Bound;
 use footbridge::supervise;
 use tokio::runtime::Runtime;
@@ -101,6 +102,7 @@ fn run_serve(settings: Settings) -> ExitCode {
         Ok(startup) => startup,
         Err(error) => return fail(&error.to_string()),
     };
+    hide_memory();
     for warning in &startup.warnings {
         say(&mut io::stderr(), &format!("Warning: {warning}"));
     }
@@ -151,6 +153,19 @@ async fn serve(startup: Startup, audit: Option<&Audit>) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     let url = bound.page_url();
+    // It is there before anybody is told that the bridge listens.
+    let written = startup.runtime_folder.map(|folder| {
+        let port = bound.address().port();
+        RuntimeFile::write(&folder, port, &bound.local_url(), &url, bound.token())
+    });
+    let _file = match written.transpose() {
+        Ok(file) => file,
+        Err(error) => {
+            return fail(&format!(
+                "The file of --runtime-file cannot be written: {error}."
+            ));
+        }
+    };
     say(&mut io::stdout(), &format!("Footbridge listens on {url}"));
     let page = wants_page.then(|| open::page(&url));
     if let Some(Err(error)) = &page {
@@ -186,6 +201,13 @@ async fn serve(startup: Startup, audit: Option<&Audit>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The token came by the environment or a file and is in memory from now on: other programs of this user, the MCP
+/// servers above all, must not read it out of `/proc`. The command line stays visible; nothing can be done about it.
+fn hide_memory() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 async fn bind(config: Config) -> Result<Bound, ConfigError> {

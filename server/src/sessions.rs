@@ -49,8 +49,24 @@ pub struct Sessions {
 
 #[derive(Debug, Default)]
 struct Live {
-    by_id: HashMap<String, Entry>,
+    by_key: HashMap<Key, Entry>,
     is_draining: bool,
+}
+
+/// Everyone has session ids of their own: what somebody else called a session is nothing one could find out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    principal: Principal,
+    id: String,
+}
+
+impl Key {
+    fn new(principal: &Principal, id: &str) -> Self {
+        Self {
+            principal: principal.clone(),
+            id: id.to_owned(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -65,12 +81,12 @@ struct Entry {
 /// A session's place in the registry; dropping it frees the place, however the session ended.
 struct Registered {
     live: Arc<Mutex<Live>>,
-    id: String,
+    key: Key,
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        lock(&self.live).by_id.remove(&self.id);
+        lock(&self.live).by_key.remove(&self.key);
     }
 }
 
@@ -84,7 +100,7 @@ fn check_room(live: &Live, approved: &Approved) -> Result<(), Fault> {
         return Ok(());
     };
     let of_server = |entry: &&Entry| entry.opening.approved.server() == Some(server);
-    if live.by_id.values().filter(of_server).count() < most {
+    if live.by_key.values().filter(of_server).count() < most {
         return Ok(());
     }
     meters::reached("sessions");
@@ -143,7 +159,7 @@ impl Sessions {
         }
         let registered = Registered {
             live: Arc::clone(&self.live),
-            id: opening.id.clone(),
+            key: Key::new(&opening.principal, &opening.id),
         };
         let span = info_span!("session", session = opening.id);
         let id = opening.id.clone();
@@ -170,18 +186,19 @@ impl Sessions {
         }
         audit::permits()?;
         self.check(&live, &entry.opening.principal, &entry.opening.approved)?;
-        if live.by_id.contains_key(&entry.opening.id) {
+        let key = Key::new(&entry.opening.principal, &entry.opening.id);
+        if live.by_key.contains_key(&key) {
             return Err(Fault::new(
                 FaultCode::SessionInUse,
                 "A session with this id is already open.",
             ));
         }
-        live.by_id.insert(entry.opening.id.clone(), entry);
+        live.by_key.insert(key, entry);
         Ok(())
     }
 
     fn check(&self, live: &Live, principal: &Principal, approved: &Approved) -> Result<(), Fault> {
-        if live.by_id.len() >= self.limits.sessions {
+        if live.by_key.len() >= self.limits.sessions {
             meters::reached("sessions");
             return Err(Fault::new(
                 FaultCode::TooManySessions,
@@ -190,7 +207,7 @@ impl Sessions {
             .hint("Close one, or raise limits.sessions."));
         }
         let of_principal = |entry: &&Entry| entry.opening.principal == *principal;
-        let n_own = live.by_id.values().filter(of_principal).count();
+        let n_own = live.by_key.values().filter(of_principal).count();
         if n_own >= self.limits.sessions_per_principal {
             meters::reached("sessions_per_principal");
             return Err(Fault::new(
@@ -218,22 +235,19 @@ impl Sessions {
             let state = entry.snapshot.borrow().state;
             (entry.opening.transport(), entry.opening.dialect, state)
         };
-        live.by_id.values().map(kind).collect()
+        live.by_key.values().map(kind).collect()
     }
 
     /// Whether another session could be opened.
     pub fn has_room(&self) -> bool {
         let live = lock(&self.live);
-        !live.is_draining && live.by_id.len() < self.limits.sessions
+        !live.is_draining && live.by_key.len() < self.limits.sessions
     }
 
     /// How a session is; `None` when it is not there or is somebody else's. A read changes nothing.
     pub fn status(&self, id: &str, principal: &Principal) -> Option<StatusResponse> {
         let live = lock(&self.live);
-        let entry = live
-            .by_id
-            .get(id)
-            .filter(|entry| entry.opening.principal == *principal)?;
+        let entry = live.by_key.get(&Key::new(principal, id))?;
         let snapshot = entry.snapshot.borrow().clone();
         let greeting = snapshot.greeting.as_deref();
         Some(StatusResponse {
@@ -265,11 +279,7 @@ impl Sessions {
     /// Ends a session; false when it is not there or is somebody else's.
     pub fn end(&self, id: &str, principal: &Principal) -> bool {
         let live = lock(&self.live);
-        let Some(entry) = live
-            .by_id
-            .get(id)
-            .filter(|entry| entry.opening.principal == *principal)
-        else {
+        let Some(entry) = live.by_key.get(&Key::new(principal, id)) else {
             return false;
         };
         entry.end.send_replace(Some(Fault::new(
@@ -289,7 +299,7 @@ impl Sessions {
         {
             let mut live = lock(&self.live);
             live.is_draining = true;
-            for entry in live.by_id.values() {
+            for entry in live.by_key.values() {
                 let fault = Fault::new(FaultCode::ShuttingDown, "The bridge is shutting down.")
                     .hint("Connect again in a moment.");
                 entry.end.send_replace(Some(fault));
@@ -297,7 +307,7 @@ impl Sessions {
         }
         self.tracker.close();
         let _ = tokio::time::timeout(limit, self.tracker.wait()).await;
-        let n_left = lock(&self.live).by_id.len();
+        let n_left = lock(&self.live).by_key.len();
         if n_left > 0 {
             meters::reached("drain_timeout");
             warn!(n_left, "sessions did not end in time");

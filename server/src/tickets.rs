@@ -5,14 +5,18 @@
 //! Never lets a secret be read from a URL: secret values travel encrypted.
 //!
 //! In reading order: [`seal`] (a ticket as it travels), [`keys`] (what it is sealed with), `watch` (those keys while
-//! the bridge runs), `ids` (session ids), `pending` (each ticket once), `exposed` (what a URL had better not show).
+//! the bridge runs), `ids` (session ids), `pending` (each ticket once), `redeeming` (what a ticket is good for),
+//! `exposed` (what a URL had better not show).
 
 mod exposed;
 mod ids;
 pub mod keys;
 mod pending;
+mod redeeming;
 pub mod seal;
 mod watch;
+
+pub use self::redeeming::Presented;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -48,9 +52,7 @@ use crate::tickets::keys::Ring;
 use crate::tickets::pending::Bounds;
 use crate::tickets::pending::Entry;
 use crate::tickets::pending::Full;
-use crate::tickets::pending::Issuer;
 use crate::tickets::pending::Lists;
-use crate::tickets::pending::NotOnce;
 use crate::tickets::pending::Pending;
 use crate::tickets::seal::Bound;
 use crate::tickets::seal::Contents;
@@ -110,19 +112,6 @@ pub struct Issued {
     pub expires: DateTime<Utc>,
     /// What the one who asked should know, one sentence each.
     pub warnings: Vec<String>,
-}
-
-/// A ticket as it came with a request to open a socket.
-#[derive(Clone, Copy, Debug)]
-pub struct Presented<'a> {
-    /// The session id of the URL's path.
-    pub session_id: &'a str,
-    /// `server_params`, decoded; `None` when it is the ticket itself.
-    pub visible: Option<&'a str>,
-    /// The ticket.
-    pub ticket: &'a str,
-    /// The page's origin; empty for a caller that is not a page.
-    pub origin: &'a str,
 }
 
 impl Kept {
@@ -297,100 +286,6 @@ impl Tickets {
         fields.into_iter().map(warning).collect()
     }
 
-    /// Redeems the ticket of a socket's URL, once. `judge` says whether what it grants is still permitted; a ticket
-    /// that is refused for any reason is not used up.
-    ///
-    /// # Errors
-    /// [`FaultCode::TicketInvalid`], without saying more than the caller may know; what `judge` says.
-    pub fn redeem<T>(
-        &self,
-        presented: &Presented<'_>,
-        now: DateTime<Utc>,
-        judge: impl FnOnce(&Grant) -> Result<T, Fault>,
-    ) -> Result<(Grant, T), Fault> {
-        let contents = self
-            .open(presented)
-            .ok_or_else(|| invalid("The ticket is not valid for this URL."))?;
-        let now = now.timestamp_millis();
-        if contents.expires < now {
-            meters::reached("ticket_life");
-            return Err(invalid("The ticket has expired."));
-        }
-        if contents.origin != presented.origin {
-            return Err(invalid("The ticket was issued to another origin."));
-        }
-        let (unique, expires) = (contents.unique(), contents.expires);
-        let issuer = if contents.issuer == self.issuer {
-            Issuer::Here
-        } else {
-            Issuer::Elsewhere
-        };
-        let grant = self.grant(contents, issuer, presented.visible)?;
-        let judgement = judge(&grant)?;
-        self.pending
-            .consume(unique, issuer, expires, now)
-            .map_err(|refusal| match refusal {
-                NotOnce::Used => used(),
-                NotOnce::Full => {
-                    meters::reached("used_tickets");
-                    Fault::new(
-                        FaultCode::TooManyRequests,
-                        "Too many sessions are being opened.",
-                    )
-                    .hint("Try again in a minute.")
-                }
-            })?;
-        Ok((grant, judgement))
-    }
-
-    /// What a ticket holds; `None` when no bridge with one of our keys issued it for this URL.
-    fn open(&self, presented: &Presented<'_>) -> Option<Contents> {
-        let ring = self.ring();
-        // A forged id is dropped before anything is decrypted for it.
-        if !ids::is_genuine(&ring, &self.deployment, presented.session_id) {
-            return None;
-        }
-        let bound = Bound {
-            deployment: &self.deployment,
-            session_id: presented.session_id,
-            visible: presented.visible,
-        };
-        seal::open(&ring, presented.ticket, bound)
-    }
-
-    fn grant(
-        &self,
-        contents: Contents,
-        issuer: Issuer,
-        visible: Option<&str>,
-    ) -> Result<Grant, Fault> {
-        let revision = contents.revision.clone();
-        let (params, profile) = match (&contents.load, issuer) {
-            (Load::Kept, Issuer::Elsewhere) => {
-                return Err(invalid(
-                    "What this ticket opens was too long for a URL, and the bridge that issued it no longer runs or \
-                     is another.",
-                ));
-            }
-            (Load::Kept, Issuer::Here) => {
-                let kept = self.pending.kept(contents.unique()).ok_or_else(used)?;
-                (kept.params.clone(), kept.profile.clone())
-            }
-            (Load::Secrets(..) | Load::Params(..), Issuer::Here | Issuer::Elsewhere) => {
-                contents.load.unload(visible).ok_or_else(|| {
-                    Fault::new(FaultCode::Internal, "The ticket's params cannot be read.")
-                })?
-            }
-        };
-        Ok(Grant {
-            principal: Principal::from_name(&contents.principal),
-            origin: contents.origin,
-            params,
-            profile,
-            revision,
-        })
-    }
-
     /// How the params of a URL without a separate ticket are to be read.
     pub fn mode(&self) -> ParamsInUrl {
         self.mode
@@ -469,15 +364,6 @@ fn no_room(full: Full) -> Fault {
     Fault::new(FaultCode::TooManyRequests, message).hint(format!(
         "Open the sockets of the sessions asked for, try again in a minute, or raise limits.{limit}."
     ))
-}
-
-fn invalid(message: &str) -> Fault {
-    Fault::new(FaultCode::TicketInvalid, message)
-        .hint("Ask for a new one with POST connect; each opens one session, once, soon.")
-}
-
-fn used() -> Fault {
-    invalid("The ticket has been used.")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use self::document::document;
 use crate::config::Limits;
 use crate::meters;
 use crate::policy::Approved;
@@ -22,6 +23,7 @@ mod children;
 mod client;
 #[cfg(unix)]
 mod command;
+mod document;
 #[cfg(unix)]
 mod environment;
 mod events;

@@ -5,8 +5,13 @@ use std::process::Command;
 use std::process::Output;
 
 use footbridge::catalogue::Catalogue;
+use footbridge::catalogue::Surroundings;
 use footbridge::config::Limits;
 use footbridge::config::settings::Settings;
+use footbridge::sandbox::SandboxLevel;
+use footbridge::variables::is_of_code;
+use footbridge_shared::params::ServerParams;
+use serde_json::json;
 
 const DOCUMENT: &str = include_str!("../../docs/configuration.md");
 
@@ -24,25 +29,39 @@ fn cells(line: &str) -> Vec<String> {
         .collect()
 }
 
-fn rows(heading: &str) -> Vec<Vec<String>> {
-    let section = DOCUMENT
+/// What stands under a heading of the second or third level, to the next of either.
+fn section(heading: &str) -> &'static str {
+    let after = DOCUMENT
         .split(&format!("## {heading}\n"))
         .nth(1)
         .expect("the section");
-    let section = section.split("\n## ").next().expect("its text");
-    section
+    let text = after.split("\n## ").next().expect("its text");
+    text.split("\n### ").next().expect("its text")
+}
+
+fn rows(heading: &str) -> Vec<Vec<String>> {
+    section(heading)
         .lines()
         .filter(|line| line.starts_with("| `"))
         .map(cells)
         .collect()
 }
 
-fn block(language: &str) -> &'static str {
+fn block(language: &str, index: usize) -> &'static str {
     let after = DOCUMENT
         .split(&format!("```{language}\n"))
-        .nth(1)
+        .nth(index + 1)
         .expect("a block");
     after.split("```").next().expect("its text")
+}
+
+/// The terms between back ticks in the one line of a section that begins like this.
+fn terms(heading: &str, beginning: &str) -> Vec<&'static str> {
+    let mut lines = section(heading).lines();
+    let line = lines
+        .find(|line| line.starts_with(beginning))
+        .expect("the line");
+    line.split('`').skip(1).step_by(2).collect()
 }
 
 #[test]
@@ -121,16 +140,96 @@ fn the_document_lists_every_limit_with_its_unit_and_default() {
 #[test]
 fn the_examples_of_the_document_are_understood() {
     let settings =
-        Settings::parse(block("toml"), Path::new("example.toml")).expect("the TOML example");
+        Settings::parse(block("toml", 0), Path::new("example.toml")).expect("the TOML example");
     assert_eq!(settings.listen.as_deref(), Some("127.0.0.1:8000"));
     let catalogue =
-        Catalogue::parse(block("json"), Path::new("/bin/footbridge")).expect("the JSON example");
+        Catalogue::parse(block("json", 0), Path::new("/bin/footbridge")).expect("the JSON example");
     let names: Vec<String> = catalogue
         .listing()
         .into_iter()
         .map(|server| server.name)
         .collect();
     assert_eq!(names, ["demo", "files", "time"]);
+}
+
+#[test]
+fn the_larger_catalogue_of_the_document_is_what_the_document_says() {
+    let around = Surroundings {
+        program: Path::new("/bin/footbridge"),
+        variable: &|_| None,
+        file: &|path| Ok(format!("the text of {path}")),
+    };
+    let catalogue = Catalogue::read(block("json", 1), &around).expect("the JSON example");
+    let listing = serde_json::to_value(catalogue.listing()).expect("JSON");
+    assert_eq!(
+        listing[1]["inputs"],
+        json!([
+            {
+                "name": "folder", "title": "Folder", "description": "One below /srv.",
+                "required": true, "secret": false, "pattern": "/srv/[a-z0-9]+",
+            },
+            {
+                "name": "mode", "title": "Mode", "required": false, "secret": false,
+                "options": ["--read-only", "--read-write"], "default": "--read-only",
+            },
+        ])
+    );
+    assert_eq!(
+        listing[2]["inputs"],
+        json!([{
+            "name": "api-key", "description": "From your account page.", "required": true, "secret": true,
+        }])
+    );
+    let files = catalogue.get("files").expect("it is there");
+    let ServerParams::Stdio(stdio) = &files.params else {
+        panic!("a command");
+    };
+    assert_eq!(stdio.command, "/opt/mcp/files");
+    assert_eq!(stdio.env["LICENCE"].expose(), "the text of secrets/licence");
+    let limits = Limits::default().of_server(&files.limits);
+    assert_eq!(limits.map(|limits| limits.sessions), Ok(5));
+    assert_eq!(files.sandbox, Some(SandboxLevel::Bwrap));
+    assert_eq!(files.sandbox_options.network, Some(false));
+    assert_eq!(files.sandbox_options.writable, [Path::new("/srv")]);
+}
+
+#[test]
+fn the_document_lists_every_member_of_an_input() {
+    let file =
+        r#"{"mcpServers": {"a": {"command": "a", "inputs": {"x": {"no member of one": 1}}}}}"#;
+    let sentence = Catalogue::parse(file, Path::new("/bin/footbridge"))
+        .expect_err("an unknown member")
+        .to_string();
+    let (_, known) = sentence.split_once("there are ").expect("they are named");
+    let mut known: Vec<&str> = known.trim_end_matches('.').split(", ").collect();
+    let documented = rows("Inputs");
+    let mut documented: Vec<&str> = documented.iter().map(|row| &*row[0]).collect();
+    known.sort_unstable();
+    documented.sort_unstable();
+    assert_eq!(documented, known);
+}
+
+#[test]
+fn the_document_lists_the_limits_that_one_server_may_have() {
+    let limits = Limits::default();
+    let may_have = |key: &str, value| limits.of_server(&[(key.to_owned(), value)]).is_ok();
+    let known: Vec<&str> = limits
+        .list()
+        .into_iter()
+        .filter(|limit| may_have(limit.name, limit.value))
+        .map(|limit| limit.name)
+        .collect();
+    let documented = terms("Limits of one server", "`limits` of a server");
+    assert_eq!(documented[2..], known);
+}
+
+#[test]
+fn the_variables_of_the_document_take_no_input() {
+    let names = terms("Inputs", "Variables that decide which code runs");
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        assert!(is_of_code(name), "{name}");
+    }
 }
 
 #[test]

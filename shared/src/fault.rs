@@ -3,6 +3,8 @@
 //! Owns the one table of codes with their HTTP status, close code and JSON-RPC code.
 //! Never holds a secret: whoever builds a [`Fault`] has redacted its texts.
 
+use std::num::NonZeroU32;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -73,7 +75,7 @@ macro_rules! fault_codes {
 fault_codes! {
     /// The body, the query or the frame cannot be read.
     BadRequest = "bad_request", Browser, 400, 4400, -31400;
-    /// No token, or a wrong one.
+    /// No credential, or a wrong one.
     Unauthorized = "unauthorized", Browser, 401, 4401, -31401;
     /// The page's origin is not allowed.
     OriginDenied = "origin_denied", Browser, 403, 4403, -31403;
@@ -103,7 +105,8 @@ fault_codes! {
     InvalidField = "invalid_field", Browser, 422, 4400, -31422;
     /// `server_params` of a socket URL is missing or cannot be read.
     ParamsInvalid = "params_invalid", Browser, 422, 4000, -31423;
-    /// The caller already has as many pending tickets or sessions as it may.
+    /// The caller already has as many pending tickets or sessions as it may, asks too often, or brought too many wrong
+    /// credentials.
     TooManyRequests = "too_many_requests", Browser, 429, 4429, -31429;
     /// A frame is not JSON, or not a message of this dialect.
     FrameMalformed = "frame_malformed", Browser, 400, 0, -32700;
@@ -205,6 +208,9 @@ pub struct Fault {
     /// What the MCP server did, when that is what went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<UpstreamReport>>,
+    /// In how many seconds to try again, where that is known: the header `Retry-After` (RFC 9110, 10.2.3).
+    #[serde(skip)]
+    pub retry_after: Option<NonZeroU32>,
 }
 
 /// What is known of an MCP server that failed.
@@ -239,7 +245,15 @@ impl Fault {
             field: None,
             hint: None,
             data: None,
+            retry_after: None,
         }
+    }
+
+    /// Says in how many seconds to try again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: NonZeroU32) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     /// Names the field that is to blame.

@@ -12,6 +12,8 @@ mod demo;
 mod docs;
 /// Remote MCP servers that cannot be used.
 mod failures;
+/// Who may ask: what every request must pass, and each way to show who it is.
+mod gate;
 /// MCP servers over stdio that mean harm.
 mod hostile;
 /// MCP servers over HTTP that mean harm.

@@ -183,9 +183,17 @@ async fn the_bridges_own_origins_are_https_then_and_http_is_foreign() {
 #[tokio::test]
 async fn names_of_the_bridge_alone_are_for_tls_alone_and_localhost_is_not() {
     let pair = Pair::new();
-    let bridge = pair
-        .bridge(&["--public-url", "https://bridge.example"])
-        .await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let listen = free.local_addr().expect("its address").to_string();
+    drop(free);
+    let flags = [
+        "--public-url",
+        "https://bridge.example",
+        "--listen",
+        &listen,
+    ];
+    let bridge = pair.bridge(&flags).await;
+    assert!(bridge.page_url().starts_with("https://bridge.example/"));
     let local = bridge.address().to_string();
     for (host, is_told) in [("bridge.example", true), (&*local, false)] {
         let head = format!("GET /health/live HTTP/1.1\r\nhost: {host}");

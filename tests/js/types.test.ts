@@ -47,6 +47,8 @@ const again: SessionStatus = await status({ sessionId: session.id });
 const entries: CatalogueEntry[] = await servers();
 await load(new URL("https://example.com/client_bg.wasm"));
 console.log(how.connected, again["anything"], entries[0]?.transport);
+const inputs = Object.fromEntries((entries[0]?.inputs ?? []).map(({ name, default: shown }) => [name, shown ?? ""]));
+await connect({ server: "demo", inputs });
 try {
   await session.close();
 } catch (error) {

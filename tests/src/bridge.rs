@@ -76,8 +76,10 @@ impl Bridge {
     /// Starts one with other flags. `token` is what its callers bring.
     pub async fn with(flags: &[&str], token: Option<&'static str>) -> Self {
         let mut child = Command::new(binary())
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .arg("serve")
             .args(flags)
+            // A flag of the test's own wins over it.
+            .env("FOOTBRIDGE_LISTEN", "127.0.0.1:0")
             .current_dir(std::env::temp_dir())
             .env("FOOTBRIDGE_LOG", "info,footbridge=debug")
             .stdin(Stdio::null())
@@ -111,9 +113,10 @@ impl Bridge {
             .split_whitespace()
             .find(|word| word.starts_with("http"))
             .expect("the first line has the URL");
-        let address = page_url
-            .split('/')
-            .nth(2)
+        let listen = flags.iter().position(|flag| *flag == "--listen");
+        let address = listen
+            .and_then(|at| flags.get(at + 1).copied())
+            .or_else(|| page_url.split('/').nth(2))
             .and_then(|address| address.parse().ok())
             .expect("an address");
         let page_url = page_url.to_owned();
@@ -141,7 +144,7 @@ impl Bridge {
         self.address
     }
 
-    /// The URL that it prints.
+    /// The URL of its page, as it printed it.
     pub fn page_url(&self) -> &str {
         &self.page_url
     }

@@ -7,6 +7,7 @@ mod bridge;
 mod echo;
 pub mod fixtures;
 mod hostile;
+pub mod issuer;
 mod page;
 mod processes;
 mod remote;

@@ -142,7 +142,9 @@ impl Input {
         let secret = flag(members, "secret", at)?;
         let input = Self {
             name,
-            required: flag(members, "required", at)?.unwrap_or(default.is_none()),
+            // Whoever gives nothing has the default.
+            required: flag(members, "required", at)?.unwrap_or(default.is_none())
+                && default.as_deref().unwrap_or_default().is_empty(),
             allow_dash: flag(members, "allow_dash", at)?.unwrap_or(false),
             title: text(members, "title", at)?,
             description: text(members, "description", at)?,
@@ -445,5 +447,9 @@ mod tests {
         }
         assert!(read("{}").unwrap().required);
         assert!(!read(r#"{"required": false}"#).unwrap().required);
+        let both = r#"{"required": true, "default": "a", "secret": true}"#;
+        assert!(!read(both).unwrap().required, "a default is enough");
+        let empty = r#"{"required": true, "default": ""}"#;
+        assert!(read(empty).unwrap().required, "an empty one is none");
     }
 }

@@ -108,6 +108,15 @@ limits! {
     headers: Count, 16.0..=1_000.0;
     body_bytes: Bytes, KIB..=(16.0 * MIB);
     body_timeout: Seconds, 0.1..=300.0;
+    failed_auth_per_minute: Count, 1.0..=10_000.0;
+    connects_per_minute: Count, 1.0..=1_000_000.0;
+    connects_burst: Count, 1.0..=1_000_000.0;
+    rate_keys: Count, 1.0..=1_000_000.0;
+    no_auth_warning: Seconds, 0.1..=HOUR;
+    jwks_bytes: Bytes, KIB..=(16.0 * MIB);
+    jwks_timeout: Seconds, 0.1..=300.0;
+    jwks_refresh: Seconds, 1.0..=DAY;
+    jwks_pause: Seconds, 0.1..=HOUR;
     ticket_life: Seconds, 1.0..=HOUR;
     pending_tickets: Count, 1.0..=1_000_000.0;
     pending_tickets_per_principal: Count, 1.0..=1_000_000.0;

@@ -1,7 +1,7 @@
 //! What people may say about a bridge: as a flag, as a variable, or as a key of the configuration file.
 //!
-//! Owns the one declaration of each setting, and which of the three places wins: flag, then variable, then file.
-//! Never judges what was said; that is [`crate::config::startup`].
+//! Owns the one declaration of each setting, and that a flag wins over a variable. Never judges what was said; that is
+//! [`crate::config::startup`].
 
 use std::path::PathBuf;
 
@@ -77,6 +77,37 @@ pub struct Settings {
     #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     pub no_auth: Option<bool>,
 
+    /// Demand a JWT of this issuer from everyone, instead of a token; needs --jwt-audience and --jwt-jwks. [default: none]
+    #[arg(long, env = "FOOTBRIDGE_JWT_ISSUER")]
+    #[arg(value_name = "TEXT", hide_env_values = true)]
+    pub jwt_issuer: Option<String>,
+
+    /// Take only JWTs that are meant for this audience. [default: none]
+    #[arg(long, env = "FOOTBRIDGE_JWT_AUDIENCE")]
+    #[arg(value_name = "TEXT", hide_env_values = true)]
+    pub jwt_audience: Option<String>,
+
+    /// Check JWTs (RS256, ES256, EdDSA) with the keys of this JWKS file, or of this https:// URL. [default: none]
+    #[arg(long, env = "FOOTBRIDGE_JWT_JWKS")]
+    #[arg(value_name = "FILE|URL", hide_env_values = true)]
+    pub jwt_jwks: Option<String>,
+
+    /// Let a proxy in front say in this header who asks, instead of a token; needs --proxy-from and --proxy-secret-file. [default: none]
+    #[arg(long, env = "FOOTBRIDGE_PROXY_USER_HEADER")]
+    #[arg(value_name = "NAME", hide_env_values = true)]
+    pub proxy_user_header: Option<String>,
+
+    /// Believe that header only from this address or network; may be repeated, and a variable separates by commas. [default: none]
+    #[arg(long, env = "FOOTBRIDGE_PROXY_FROM")]
+    #[arg(value_name = "CIDR", hide_env_values = true)]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub proxy_from: Vec<String>,
+
+    /// Believe that header only beside the secret in this file, which the proxy sends as X-Footbridge-Proxy-Secret. [default: none]
+    #[arg(long, env = "FOOTBRIDGE_PROXY_SECRET_FILE")]
+    #[arg(value_name = "FILE", hide_env_values = true)]
+    pub proxy_secret_file: Option<PathBuf>,
+
     /// With --no-auth, start any command a caller names and not only those of --servers. [default: false]
     #[arg(
         long,
@@ -129,31 +160,32 @@ pub struct Settings {
     #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     pub behind_tls_proxy: Option<bool>,
 
+    /// Believe this proxy (an address or a network) when X-Forwarded-For says where a request came from; may be repeated, and a variable separates by commas. [default: none]
+    #[arg(long, env = "FOOTBRIDGE_TRUST_FORWARDED_FOR")]
+    #[arg(value_name = "CIDR", hide_env_values = true)]
+    #[arg(action = ArgAction::Append, value_delimiter = ',')]
+    pub trust_forwarded_for: Vec<String>,
+
+    /// Write the URL and the token into $XDG_RUNTIME_DIR/footbridge/PORT.json while the bridge runs, for this user's programs alone. [default: false]
+    #[arg(long, env = "FOOTBRIDGE_RUNTIME_FILE")]
+    #[arg(value_name = "BOOL", hide_env_values = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    pub runtime_file: Option<bool>,
+
     /// Speak TLS with the certificate chain in this PEM file, its own certificate first; read again when it changes. [default: none]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_TLS_CERT",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(long, env = "FOOTBRIDGE_TLS_CERT")]
+    #[arg(value_name = "FILE", hide_env_values = true)]
     pub tls_cert: Option<PathBuf>,
 
     /// The private key of --tls-cert, in a PEM file (PKCS#8, SEC1 or PKCS#1); read again when it changes. [default: none]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_TLS_KEY",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(long, env = "FOOTBRIDGE_TLS_KEY")]
+    #[arg(value_name = "FILE", hide_env_values = true)]
     pub tls_key: Option<PathBuf>,
 
     /// Let whoever brings the token in this file read /metrics, and nothing else. [default: none]
-    #[arg(
-        long,
-        env = "FOOTBRIDGE_METRICS_TOKEN_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(long, env = "FOOTBRIDGE_METRICS_TOKEN_FILE")]
+    #[arg(value_name = "FILE", hide_env_values = true)]
     pub metrics_token_file: Option<PathBuf>,
 
     /// Let callers reach remote MCP servers at this host (also `*.example.com`, `host:port`) or network, which would be refused as private or without TLS; may be repeated, and a variable separates by commas. [default: none]
@@ -343,49 +375,6 @@ impl Settings {
             matches.value_source("token") == Some(ValueSource::CommandLine);
         Ok(settings)
     }
-
-    /// These settings, and those of `file` where these say nothing.
-    pub(super) fn over(self, file: Self) -> Self {
-        Self {
-            config: self.config,
-            listen: self.listen.or(file.listen),
-            servers: self.servers.or(file.servers),
-            token: self.token.or(file.token),
-            token_file: self.token_file.or(file.token_file),
-            no_auth: self.no_auth.or(file.no_auth),
-            allow_commands: self.allow_commands.or(file.allow_commands),
-            allow_origin: one_of(self.allow_origin, file.allow_origin),
-            allow_upstream: one_of(self.allow_upstream, file.allow_upstream),
-            allow_header: one_of(self.allow_header, file.allow_header),
-            upstream_proxy: self.upstream_proxy.or(file.upstream_proxy),
-            upstream_ca: one_of(self.upstream_ca, file.upstream_ca),
-            public_url: self.public_url.or(file.public_url),
-            open: self.open.or(file.open),
-            behind_tls_proxy: self.behind_tls_proxy.or(file.behind_tls_proxy),
-            tls_cert: self.tls_cert.or(file.tls_cert),
-            tls_key: self.tls_key.or(file.tls_key),
-            metrics_token_file: self.metrics_token_file.or(file.metrics_token_file),
-            sandbox: self.sandbox.or(file.sandbox),
-            sandbox_write: one_of(self.sandbox_write, file.sandbox_write),
-            sandbox_network: self.sandbox_network.or(file.sandbox_network),
-            root: one_of(self.root, file.root),
-            params_in_url: self.params_in_url.or(file.params_in_url),
-            ticket_keys: self.ticket_keys.or(file.ticket_keys),
-            deployment: self.deployment.or(file.deployment),
-            node: self.node.or(file.node),
-            log: self.log.or(file.log),
-            audit_log: self.audit_log.or(file.audit_log),
-            audit_required: self.audit_required.or(file.audit_required),
-            audit_sync: self.audit_sync.or(file.audit_sync),
-            limits: file.limits,
-            token_in_arguments: self.token_in_arguments,
-        }
-    }
-}
-
-/// The first list that says anything.
-fn one_of(list: Vec<String>, otherwise: Vec<String>) -> Vec<String> {
-    if list.is_empty() { otherwise } else { list }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a clap value parser")]
@@ -418,6 +407,12 @@ mod tests {
             token = "a"
             token_file = "a"
             no_auth = true
+            jwt_issuer = "a"
+            jwt_audience = "a"
+            jwt_jwks = "a"
+            proxy_user_header = "a"
+            proxy_from = ["a", "b"]
+            proxy_secret_file = "a"
             allow_commands = true
             allow_origin = ["a", "b"]
             allow_upstream = ["a", "b"]
@@ -427,6 +422,8 @@ mod tests {
             public_url = "a"
             open = true
             behind_tls_proxy = true
+            trust_forwarded_for = ["a"]
+            runtime_file = true
             tls_cert = "a"
             tls_key = "a"
             metrics_token_file = "a"
@@ -455,6 +452,12 @@ mod tests {
             "--token=b",
             "--token-file=b",
             "--no-auth=no",
+            "--jwt-issuer=b",
+            "--jwt-audience=b",
+            "--jwt-jwks=b",
+            "--proxy-user-header=b",
+            "--proxy-from=c",
+            "--proxy-secret-file=b",
             "--allow-commands=0",
             "--allow-origin=c",
             "--allow-origin=d",
@@ -465,6 +468,8 @@ mod tests {
             "--public-url=b",
             "--open=false",
             "--behind-tls-proxy=n",
+            "--trust-forwarded-for=c,d",
+            "--runtime-file=no",
             "--tls-cert=b",
             "--tls-key=b",
             "--metrics-token-file=b",

@@ -16,13 +16,13 @@ use crate::config::Commands;
 use crate::config::Config;
 use crate::config::Limits;
 use crate::config::address;
+use crate::config::auth;
 use crate::config::error::ConfigError;
 use crate::config::sandbox;
 use crate::config::sandbox::Sandbox;
 use crate::config::servers::ServersFile;
 use crate::config::settings::Settings;
 use crate::config::ticket_keys::TicketKeyFile;
-use crate::config::token;
 use crate::config::transport;
 use crate::config::upstreams;
 
@@ -45,6 +45,8 @@ pub struct Startup {
     pub config: Config,
     /// Whether to open the page in a browser.
     pub open: bool,
+    /// Below which folder programs of this user find the URL and the token in a file, when they shall.
+    pub runtime_folder: Option<PathBuf>,
     /// Which log records to write: a filter of `tracing`, already checked.
     pub log: String,
     /// What the person who starts the bridge should know, one sentence each.
@@ -99,13 +101,21 @@ impl Startup {
             }
         };
 
-        let auth = auth(&settings, &mut warnings)?;
+        let auth = auth::auth(&settings, &mut warnings)?;
         let metrics_token = transport::metrics_token(&settings, &auth, &mut warnings)?;
         let commands = match auth {
             Auth::Token(_) if loopback => Commands::Any,
             Auth::None if loopback && allow_commands => Commands::Any,
-            Auth::Token(_) | Auth::None => Commands::CatalogueOnly,
+            Auth::Token(_) | Auth::None | Auth::Jwt(_) | Auth::Proxy(_) => Commands::CatalogueOnly,
         };
+        let forwarders = auth::networks("--trust-forwarded-for", &settings.trust_forwarded_for)?;
+        if behind_tls_proxy && forwarders.is_empty() {
+            warnings.push(
+                "Every request comes from the address of the proxy, so the wrong tokens of one caller make all others \
+                 wait; name the proxy with --trust-forwarded-for."
+                    .to_owned(),
+            );
+        }
         if auth == Auth::None {
             warnings.push(no_auth_warning(listen, commands));
         } else if commands == Commands::Any && (public_url.is_some() || behind_tls_proxy) {
@@ -116,6 +126,11 @@ impl Startup {
             );
         }
 
+        let runtime_folder = settings
+            .runtime_file
+            .unwrap_or(false)
+            .then(|| runtime_folder(variable))
+            .transpose()?;
         let (egress, of_egress) = upstreams::egress(&settings, loopback, variable)?;
         warnings.extend(of_egress);
         let config = Config {
@@ -123,6 +138,7 @@ impl Startup {
             public_url,
             allow_origins,
             auth,
+            forwarders,
             tls,
             behind_tls_proxy,
             metrics_token,
@@ -144,6 +160,7 @@ impl Startup {
         Ok(Self {
             config,
             open: settings.open.unwrap_or(false),
+            runtime_folder,
             log,
             warnings,
         })
@@ -153,6 +170,15 @@ impl Startup {
 #[expect(clippy::disallowed_methods, reason = "configuration is read here")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+fn runtime_folder(variable: impl Fn(&str) -> Option<String>) -> Result<PathBuf, ConfigError> {
+    let folder = variable("XDG_RUNTIME_DIR").filter(|folder| folder.starts_with('/'));
+    folder.map(PathBuf::from).ok_or_else(|| {
+        ConfigError::new(
+            "--runtime-file needs the variable XDG_RUNTIME_DIR, which names a folder of this user alone.",
+        )
+    })
 }
 
 /// What a bridge needs that other machines can reach.
@@ -189,44 +215,6 @@ fn check_exposed(
         "Other machines reach {listen}; to listen there the bridge also needs {}.",
         missing.join(" and ")
     )))
-}
-
-fn auth(settings: &Settings, warnings: &mut Vec<String>) -> Result<Auth, ConfigError> {
-    if settings.no_auth.unwrap_or(false) {
-        return match (&settings.token, &settings.token_file) {
-            (None, None) => Ok(Auth::None),
-            (Some(_), _) => Err(ConfigError::new(
-                "--no-auth and --token contradict each other.",
-            )),
-            (None, Some(_)) => Err(ConfigError::new(
-                "--no-auth and --token-file contradict each other.",
-            )),
-        };
-    }
-    let token = match (&settings.token, &settings.token_file) {
-        (Some(_), Some(_)) => {
-            return Err(ConfigError::new(
-                "--token and --token-file are both given (as flags, variables or keys); keep one.",
-            ));
-        }
-        (Some(token), None) => {
-            if settings.token_in_arguments {
-                warnings.push(
-                    "Other users of this machine see --token in the process list; prefer --token-file or \
-                     FOOTBRIDGE_TOKEN."
-                        .to_owned(),
-                );
-            }
-            token::check("The token", token.clone())?
-        }
-        (None, Some(path)) => {
-            let (token, warning) = token::read("--token-file", path)?;
-            warnings.extend(warning);
-            token
-        }
-        (None, None) => token::random()?,
-    };
-    Ok(Auth::Token(token))
 }
 
 fn audit(settings: &Settings) -> Result<Option<AuditLog>, ConfigError> {
@@ -323,7 +311,7 @@ mod tests {
             ("no_auth = true\nallow_commands = true", Commands::Any, 1),
             ("allow_commands = true", Commands::Any, 0),
             ("public_url = \"https://a.example\"", Commands::Any, 1),
-            (EXPOSED, Commands::CatalogueOnly, 0),
+            (EXPOSED, Commands::CatalogueOnly, 1),
         ] {
             let startup = check(text).unwrap();
             assert_eq!(startup.config.commands, commands, "{text}");

@@ -18,44 +18,52 @@ const SHORTEST: usize = 16;
 /// # Errors
 /// A sentence that names the setting when the token is empty, too short, or cannot travel in a header.
 pub fn check(setting: &str, token: Secret) -> Result<Secret, ConfigError> {
-    let wrong = |problem: &str| Err(ConfigError::new(format!("{setting} {problem}")));
-    let text = token.expose();
+    check_text(token, "; leave it out to get a random token.")
+        .map_err(|problem| ConfigError::new(format!("{setting} {problem}")))
+}
+
+/// `way_out` ends the sentence when there is too little of it.
+fn check_text(secret: Secret, way_out: &str) -> Result<Secret, String> {
+    let text = secret.expose();
     if text.is_empty() {
-        return wrong("is empty; leave it out to get a random token.");
+        return Err(format!("is empty{way_out}"));
     }
     if !text
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
     {
-        return wrong("may hold only letters, digits and the characters - . _ ~ + / =.");
+        return Err("may hold only letters, digits and the characters - . _ ~ + / =.".to_owned());
     }
     if text.len() < SHORTEST {
-        return wrong(&format!(
-            "must have at least {SHORTEST} characters; leave it out to get a random token."
-        ));
+        return Err(format!("must have at least {SHORTEST} characters{way_out}"));
     }
-    Ok(token)
+    Ok(secret)
 }
 
-/// Reads a token file: one line, its line end left out; `setting` is what names it.
-/// The second value is a warning when others on this machine can read the file.
+/// Reads the file of a token or another secret: one line, its line end left out. `setting` named the file, `noun`
+/// says what it holds. The second value is a warning when others on this machine can read the file.
 ///
 /// # Errors
-/// A sentence that names the file when it cannot be read or holds no proper token.
-pub fn read(setting: &str, path: &Path) -> Result<(Secret, Option<String>), ConfigError> {
+/// A sentence that names the file when it cannot be read or holds no proper secret.
+pub fn read(
+    setting: &str,
+    noun: &str,
+    path: &Path,
+) -> Result<(Secret, Option<String>), ConfigError> {
     let unreadable = |error| ConfigError::unreadable(setting, path, &error);
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);
-    let setting = format!("The token in {}", path.display());
-    let token = check(&setting, Secret::new(line))?;
+    let secret = check_text(Secret::new(line), ".").map_err(|problem| {
+        ConfigError::new(format!("The {noun} in {} {problem}", path.display()))
+    })?;
     let warning = readable_by_others(path).map_err(unreadable)?.then(|| {
         format!(
-            "Other users of this machine can read the token in {0}; run: chmod 600 {0}",
+            "Other users of this machine can read the {noun} in {0}; run: chmod 600 {0}",
             path.display()
         )
     });
-    Ok((token, warning))
+    Ok((secret, warning))
 }
 
 /// Whether other users of this machine can read a file.

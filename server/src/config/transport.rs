@@ -77,7 +77,7 @@ pub(super) fn metrics_token(
     let Some(path) = &settings.metrics_token_file else {
         return Ok(None);
     };
-    let (secret, warning) = token::read("--metrics-token-file", path)?;
+    let (secret, warning) = token::read("--metrics-token-file", "token", path)?;
     warnings.extend(warning);
     match auth {
         Auth::Token(own) if *own == secret => Err(ConfigError::new(
@@ -86,7 +86,10 @@ pub(super) fn metrics_token(
         Auth::None => Err(ConfigError::new(
             "--no-auth and --metrics-token-file contradict each other: /metrics needs no token then.",
         )),
-        Auth::Token(_) => Ok(Some(secret)),
+        Auth::Proxy(proxy) if proxy.secret == secret => Err(ConfigError::new(
+            "--metrics-token-file holds the secret of --proxy-secret-file; it must be another, since it may do less.",
+        )),
+        Auth::Token(_) | Auth::Jwt(_) | Auth::Proxy(_) => Ok(Some(secret)),
     }
 }
 

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use footbridge_shared::params::Secret;
+use poem::http::HeaderName;
 
 use super::*;
 use crate::catalogue::Catalogue;
@@ -11,11 +12,16 @@ use crate::config::ParamsInUrl;
 const TOKEN: &str = "the-token-of-this-test";
 
 fn gate(auth: Auth, public_url: Option<&str>) -> Gate {
+    gate_with(auth, public_url, Limits::default())
+}
+
+fn gate_with(auth: Auth, public_url: Option<&str>, limits: Limits) -> Gate {
     let config = Config {
         listen: ([127, 0, 0, 1], 8000).into(),
         public_url: public_url.map(str::to_owned),
         allow_origins: vec!["https://app.example".to_owned()],
         auth,
+        forwarders: Vec::new(),
         tls: None,
         behind_tls_proxy: false,
         metrics_token: None,
@@ -32,9 +38,9 @@ fn gate(auth: Auth, public_url: Option<&str>) -> Gate {
         deployment: "footbridge".to_owned(),
         node: 0,
         program: PathBuf::new(),
-        limits: Limits::default(),
+        limits,
     };
-    Gate::new(&config, 8000)
+    Gate::new(&config, 8000, KeyRing::default()).unwrap()
 }
 
 fn request(headers: &[(&str, &str)]) -> Request {
@@ -49,13 +55,14 @@ fn request(headers: &[(&str, &str)]) -> Request {
 }
 
 /// The HTTP status of a refusal; 200 for what passes.
-fn check(gate: &Gate, headers: &[(&str, &str)]) -> u16 {
+async fn check(gate: &Gate, headers: &[(&str, &str)]) -> u16 {
     gate.admit(&request(headers))
+        .await
         .map_or_else(|fault| fault.code.http_status(), |_| 200)
 }
 
-#[test]
-fn only_the_bridges_own_names_are_answered_to() {
+#[tokio::test]
+async fn only_the_bridges_own_names_are_answered_to() {
     let gate = gate(Auth::None, Some("https://Bridge.Example/mcp"));
     for (host, status) in [
         ("127.0.0.1:8000", 200),
@@ -71,20 +78,21 @@ fn only_the_bridges_own_names_are_answered_to() {
         ("127.0.0.1:8000.evil.example", 421),
         ("", 421),
     ] {
-        assert_eq!(check(&gate, &[("host", host)]), status, "{host}");
+        assert_eq!(check(&gate, &[("host", host)]).await, status, "{host}");
     }
-    assert_eq!(check(&gate, &[]), 400);
+    assert_eq!(check(&gate, &[]).await, 400);
     assert_eq!(
         check(
             &gate,
             &[("host", "localhost:8000"), ("host", "localhost:8000")]
-        ),
+        )
+        .await,
         400
     );
 }
 
-#[test]
-fn only_pages_of_listed_origins_may_ask() {
+#[tokio::test]
+async fn only_pages_of_listed_origins_may_ask() {
     let gate = gate(Auth::None, Some("https://bridge.example"));
     for (origin, status) in [
         ("http://127.0.0.1:8000", 200),
@@ -101,7 +109,7 @@ fn only_pages_of_listed_origins_may_ask() {
         ("", 403),
     ] {
         assert_eq!(
-            check(&gate, &[("host", "localhost:8000"), ("origin", origin)]),
+            check(&gate, &[("host", "localhost:8000"), ("origin", origin)]).await,
             status,
             "{origin}"
         );
@@ -111,23 +119,26 @@ fn only_pages_of_listed_origins_may_ask() {
         ("origin", "https://app.example"),
         ("origin", "https://app.example"),
     ];
-    assert_eq!(check(&gate, &twice), 403);
+    assert_eq!(check(&gate, &twice).await, 403);
     let mut exotic = request(&[("host", "localhost:8000")]);
     exotic.headers_mut().insert(
         header::ORIGIN,
         poem::http::HeaderValue::from_bytes(b"http://\xff").unwrap(),
     );
     assert_eq!(
-        gate.admit(&exotic).unwrap_err().code,
+        gate.admit(&exotic).await.unwrap_err().code,
         FaultCode::OriginDenied
     );
 }
 
-#[test]
-fn another_site_may_link_to_the_page_and_nothing_more() {
+#[tokio::test]
+async fn another_site_may_link_to_the_page_and_nothing_more() {
     let gate = gate(Auth::None, None);
     let host = ("host", "localhost:8000");
-    assert_eq!(check(&gate, &[host, ("sec-fetch-site", "cross-site")]), 403);
+    assert_eq!(
+        check(&gate, &[host, ("sec-fetch-site", "cross-site")]).await,
+        403
+    );
     assert_eq!(
         check(
             &gate,
@@ -136,7 +147,8 @@ fn another_site_may_link_to_the_page_and_nothing_more() {
                 ("sec-fetch-site", "same-site"),
                 ("sec-fetch-mode", "no-cors")
             ]
-        ),
+        )
+        .await,
         403
     );
     assert_eq!(
@@ -148,7 +160,8 @@ fn another_site_may_link_to_the_page_and_nothing_more() {
                 ("sec-fetch-mode", "navigate"),
                 ("sec-fetch-dest", "iframe")
             ]
-        ),
+        )
+        .await,
         403
     );
     assert_eq!(
@@ -160,37 +173,46 @@ fn another_site_may_link_to_the_page_and_nothing_more() {
                 ("sec-fetch-mode", "navigate"),
                 ("sec-fetch-dest", "document")
             ]
-        ),
+        )
+        .await,
         200
     );
     assert_eq!(
-        check(&gate, &[host, ("sec-fetch-site", "same-origin")]),
+        check(&gate, &[host, ("sec-fetch-site", "same-origin")]).await,
         200
     );
 }
 
-#[test]
-fn a_wrong_token_is_refused_and_none_is_nobody() {
+#[tokio::test]
+async fn a_wrong_token_is_refused_and_none_is_nobody() {
     let gate = gate(Auth::Token(Secret::new(TOKEN)), None);
     let host = ("host", "localhost:8000");
-    let principal = |headers: &[(&str, &str)]| {
-        gate.admit(&request(headers))
-            .map(|admission| admission.principal)
-    };
-    assert_eq!(principal(&[host]).unwrap(), None);
-    assert!(gate.admit(&request(&[host])).unwrap().principal().is_err());
-    assert_eq!(
-        principal(&[host, ("authorization", &format!("Bearer {TOKEN}"))]).unwrap(),
-        Some(Principal::token())
-    );
-    assert_eq!(
-        principal(&[
-            host,
-            ("sec-websocket-protocol", &format!("mcp, bearer.{TOKEN}"))
-        ])
-        .unwrap(),
-        Some(Principal::token())
-    );
+    let bearer = format!("Bearer {TOKEN}");
+    let subprotocols = format!("mcp, bearer.{TOKEN}");
+    for (headers, principal) in [
+        (vec![host], None),
+        (
+            vec![host, ("authorization", &*bearer)],
+            Some(Principal::token()),
+        ),
+        (
+            vec![host, ("sec-websocket-protocol", &*subprotocols)],
+            Some(Principal::token()),
+        ),
+        (
+            vec![
+                host,
+                ("authorization", &*bearer),
+                ("sec-websocket-protocol", &*subprotocols),
+            ],
+            Some(Principal::token()),
+        ),
+    ] {
+        let admission = gate.admit(&request(&headers)).await.unwrap();
+        assert_eq!(admission.principal, principal, "{headers:?}");
+        assert_eq!(admission.principal().is_ok(), principal.is_some());
+        assert_eq!(admission.is_operator(), principal.is_some());
+    }
     for wrong in [
         "Bearer x",
         "Bearer",
@@ -199,19 +221,88 @@ fn a_wrong_token_is_refused_and_none_is_nobody() {
         &format!("Bearer {}", &TOKEN[1..]),
     ] {
         assert_eq!(
-            check(&gate, &[host, ("authorization", wrong)]),
+            check(&gate, &[host, ("authorization", wrong)]).await,
             401,
             "{wrong}"
         );
     }
-    assert_eq!(
-        check(&gate, &[host, ("sec-websocket-protocol", "bearer.x")]),
-        401
-    );
+    for wrong in ["bearer.x", "bearer.", &format!("bearer.{TOKEN}, bearer.x")] {
+        assert_eq!(
+            check(&gate, &[host, ("sec-websocket-protocol", wrong)]).await,
+            401,
+            "{wrong}"
+        );
+    }
+    let two = [
+        host,
+        ("authorization", &*bearer),
+        ("sec-websocket-protocol", "bearer.x"),
+    ];
+    assert_eq!(check(&gate, &two).await, 401);
 }
 
-#[test]
-fn a_credential_is_not_a_subprotocol() {
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_guesses_waits_and_so_does_its_right_token() {
+    let limits = Limits {
+        failed_auth_per_minute: 2,
+        ..Limits::default()
+    };
+    let gate = gate_with(Auth::Token(Secret::new(TOKEN)), None, limits);
+    let host = ("host", "localhost:8000");
+    let right = format!("Bearer {TOKEN}");
+    let right = [host, ("authorization", &*right)];
+    let wrong = [host, ("authorization", "Bearer wrong")];
+    // What is refused before its credential is looked at is not counted, and nor is a missing one.
+    for _ in 0..5 {
+        let foreign = [
+            host,
+            ("authorization", "Bearer wrong"),
+            ("origin", "https://evil.example"),
+        ];
+        assert_eq!(check(&gate, &foreign).await, 403);
+        let elsewhere = [("host", "evil.example"), ("authorization", "Bearer wrong")];
+        assert_eq!(check(&gate, &elsewhere).await, 421);
+        assert_eq!(check(&gate, &[host]).await, 200);
+    }
+    for expected in [401, 401, 429] {
+        assert_eq!(
+            check(&gate, &right).await,
+            if expected == 429 { 429 } else { 200 }
+        );
+        assert_eq!(check(&gate, &wrong).await, expected);
+    }
+    let refused = gate.admit(&request(&right)).await.unwrap_err();
+    assert_eq!(refused.code, FaultCode::TooManyRequests);
+    assert_eq!(refused.retry_after, NonZeroU32::new(30));
+    assert_eq!(check(&gate, &[host]).await, 200, "without a credential");
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert_eq!(check(&gate, &right).await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_too_many_in_a_short_time_is_refused_until_the_time_it_says() {
+    let limits = Limits {
+        connects_per_minute: 6,
+        connects_burst: 2,
+        ..Limits::default()
+    };
+    let gate = gate_with(Auth::None, None, limits);
+    let anyone = Principal::anyone();
+    assert!(gate.count_connect(&anyone).is_ok());
+    assert!(gate.count_connect(&anyone).is_ok());
+    let refused = gate.count_connect(&anyone).unwrap_err();
+    assert_eq!(refused.code, FaultCode::TooManyRequests);
+    assert_eq!(refused.retry_after, NonZeroU32::new(10));
+    assert!(
+        gate.count_connect(&Principal::token()).is_ok(),
+        "somebody else"
+    );
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert!(gate.count_connect(&anyone).is_ok());
+}
+
+#[tokio::test]
+async fn a_credential_is_not_a_subprotocol() {
     let request = request(&[
         ("sec-websocket-protocol", "bearer.abc, mcp"),
         ("sec-websocket-protocol", "footbridge.v1"),
@@ -222,24 +313,51 @@ fn a_credential_is_not_a_subprotocol() {
     );
 }
 
-#[test]
-fn a_head_over_the_limit_and_two_lengths_are_refused() {
-    let gate = gate(Auth::None, None);
-    let long = "x".repeat(40 * 1024);
-    assert_eq!(
-        check(&gate, &[("host", "localhost:8000"), ("x-long", &long)]),
-        431
-    );
-    // One of them is `host`.
-    for (n_more, status) in [(63, 200), (64, 431)] {
-        let mut headers = vec![("host", "localhost:8000")];
-        headers.extend(vec![("x-more", "1"); n_more]);
-        assert_eq!(check(&gate, &headers), status, "{n_more}");
+#[tokio::test]
+async fn a_head_may_have_just_so_many_bytes_and_lines() {
+    let limits = Limits {
+        head_bytes: 400,
+        headers: 16,
+        ..Limits::default()
+    };
+    let gate = gate_with(Auth::None, None, limits);
+    let host = ("host", "localhost:8000");
+    // `GET / HTTP/1.1` (what a request that did not come over a wire counts as asking for), `host: localhost:8000`,
+    // `x-long: `, each with its line end, and an empty line.
+    let rest = 400 - 16 - 22 - 10 - 2;
+    for (n_bytes, status) in [(rest, 200), (rest + 1, 431)] {
+        let long = "x".repeat(n_bytes);
+        assert_eq!(check(&gate, &[host, ("x-long", &long)]).await, status);
     }
-    let smuggled = [
-        ("host", "localhost:8000"),
-        ("content-length", "5"),
-        ("transfer-encoding", "chunked"),
-    ];
-    assert_eq!(check(&gate, &smuggled), 400);
+    for (n_lines, status) in [(15, 200), (16, 431)] {
+        let mut lines = vec![host];
+        lines.extend(std::iter::repeat_n(("x-a", "b"), n_lines));
+        assert_eq!(check(&gate, &lines).await, status, "{n_lines}");
+    }
+}
+
+#[tokio::test]
+async fn only_http_1_1_is_spoken() {
+    let gate = gate(Auth::None, None);
+    for (version, passes) in [
+        (Version::HTTP_10, false),
+        (Version::HTTP_11, true),
+        (Version::HTTP_2, false),
+    ] {
+        let mut request = request(&[("host", "localhost:8000")]);
+        request.set_version(version);
+        let admitted = gate.admit(&request).await;
+        assert_eq!(admitted.is_ok(), passes, "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_has_one_length() {
+    let gate = gate(Auth::None, None);
+    let host = ("host", "localhost:8000");
+    let chunked = ("transfer-encoding", "chunked");
+    let length = ("content-length", "5");
+    assert_eq!(check(&gate, &[host, length]).await, 200);
+    assert_eq!(check(&gate, &[host, chunked]).await, 200);
+    assert_eq!(check(&gate, &[host, chunked, length]).await, 400);
 }

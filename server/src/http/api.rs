@@ -53,6 +53,7 @@ pub(super) async fn connect(request: &Request, body: Body, Data(app): Data<&Arc<
 async fn try_connect(request: &Request, body: Body, app: &App) -> Result<ConnectResponse, Fault> {
     let admission = admission(request)?;
     let principal = admission.principal()?;
+    app.gate.count_connect(principal)?;
     let mut body = read_json(request, body, app).await?;
     let profile = read_profile(&body);
     let params = read_params(&body);

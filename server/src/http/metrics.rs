@@ -16,7 +16,6 @@ use crate::http::App;
 use crate::http::admission;
 use crate::http::refuse;
 use crate::meters;
-use crate::principal::Principal;
 
 /// Prometheus' text format, version 0.0.4.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -48,8 +47,8 @@ fn may_read(request: &Request) -> Result<(), Fault> {
     if admission.reads_metrics {
         return Ok(());
     }
-    let principal = admission.principal()?;
-    if [Principal::token(), Principal::anyone()].contains(principal) {
+    admission.principal()?;
+    if admission.is_operator() {
         return Ok(());
     }
     Err(Fault::new(FaultCode::NotFound, "There is no such route."))

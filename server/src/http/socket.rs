@@ -241,6 +241,9 @@ fn authorize(
         // Without a ticket the request itself needs everything that POST connect demands.
         (Some(params), None) => {
             let principal = admission.principal().map_err(Denied::before_upgrade)?;
+            app.gate
+                .count_connect(principal)
+                .map_err(Denied::on_socket)?;
             let params = plain_params(&params).map_err(Denied::on_socket)?;
             check_session_id(session_id).map_err(Denied::on_socket)?;
             let grant = Grant {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseArgv, quoteArgv } from "./argv";
 import { draftOf, withText } from "./draft";
+import { complaintAbout, givenInputs, initialInputs, refusalIn } from "./inputs";
 import { parseMcpServers } from "./mcpServers";
 import { forForm, hasFields, initialValue } from "./schema";
 import { secretFields } from "./secrets";
@@ -133,5 +134,43 @@ describe("a form that asks for a secret", () => {
 
   it("is not every form", () => {
     expect(form({ name: {}, email: {}, colour: {}, shopping: {}, keyboard: {}, postcard: {}, pinned: {} })).toEqual([]);
+  });
+});
+
+describe("what a server of the catalogue asks for", () => {
+  const input = { name: "root", required: true, secret: false };
+
+  it("is checked as the bridge does, as a whole", () => {
+    expect(complaintAbout(input, "")).toBe("This is needed.");
+    expect(complaintAbout({ ...input, required: false }, "")).toBeNull();
+    expect(complaintAbout(input, "; rm -rf /")).toBeNull();
+    const patterned = { ...input, pattern: "a|ab" };
+    expect(complaintAbout(patterned, "ab")).toBeNull();
+    expect(complaintAbout(patterned, "abc")).toBe("This must match a|ab");
+    expect(complaintAbout({ ...input, options: ["a", "b"] }, "b")).toBeNull();
+    expect(complaintAbout({ ...input, options: ["a", "b"] }, "c")).toBe("Choose one of the options.");
+  });
+
+  it("is left to the bridge where JavaScript has no such pattern", () => {
+    expect(complaintAbout({ ...input, pattern: "(?x) a+ \\z" }, "b")).toBeNull();
+    expect(complaintAbout({ ...input, pattern: "[a-z&&[^b]]+" }, "c")).toBeNull();
+    expect(complaintAbout({ ...input, pattern: "[a-z--b]+" }, "c")).toBeNull();
+    expect(complaintAbout({ ...input, pattern: "\\w+" }, "é")).toBeNull();
+    expect(complaintAbout({ ...input, pattern: "\\w+" }, "e;")).not.toBeNull();
+  });
+
+  it("has what the bridge says of a value beside it", () => {
+    const message = "server_params.inputs.root must not begin with a hyphen.";
+    expect(refusalIn({ message, data: { field: "server_params.inputs.root" } })).toEqual({ name: "root", complaint: "This must not begin with a hyphen." });
+    expect(refusalIn({ message, data: { field: "server_params.server" } })).toBeNull();
+    expect(refusalIn({ message, data: ["field"] })).toBeNull();
+    expect(refusalIn({ message })).toBeNull();
+    expect(refusalIn(null)).toBeNull();
+  });
+
+  it("begins with the defaults that may be seen and leaves empty fields out", () => {
+    const inputs = [{ ...input, default: "/srv" }, { name: "key", required: false, secret: true }];
+    expect(initialInputs(inputs)).toEqual({ root: "/srv", key: "" });
+    expect(givenInputs(inputs, { root: "/srv", key: "", other: "x" })).toEqual({ root: "/srv" });
   });
 });

@@ -1,11 +1,15 @@
 import { Alert, Badge, Button, Card, Group, Loader, Stack, Text, Title } from "@mantine/core";
+import { FootbridgeError } from "footbridge";
 import type { CatalogueEntry } from "footbridge";
+import { useEffect, useRef, useState } from "react";
 import { ErrorBanner } from "../content/ErrorBanner";
 import { Revealed } from "../content/Revealed";
+import { refusalIn } from "../forms/inputs";
 import { useSession, useView } from "../session/useSession";
 import { describeTarget } from "../session/target";
 import { OwnServer } from "./OwnServer";
 import type { OwnServerDraft } from "./OwnServer";
+import { ServerInputs } from "./ServerInputs";
 import { TokenPrompt } from "./TokenPrompt";
 
 /** The choice of a server: the bridge's catalogue, or one's own. */
@@ -103,8 +107,25 @@ function Catalogue() {
 function ServerCard({ entry }: { entry: CatalogueEntry }) {
   const session = useSession();
   const label = entry.title ?? entry.name;
+  const inputs = entry.inputs ?? [];
+  // After a failed attempt the form is as it was.
+  const isMine = useView(({ failure, target }) => failure !== null && target?.kind === "catalogue" && target.server === entry.name);
+  const given = useView(({ target }) => (isMine && target?.kind === "catalogue" ? target.inputs : undefined));
+  const failure = useView((view) => (isMine && view.failure instanceof FootbridgeError ? view.failure : null));
+  const [isAsking, setAsking] = useState(given !== undefined);
+  // The form takes the place of the button that opened it, and gives it back: so does the keyboard's focus.
+  const [wasAsked, setAsked] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (wasAsked && !isAsking) button.current?.focus();
+  }, [wasAsked, isAsking]);
+  const ask = (): void => {
+    setAsked(true);
+    setAsking(true);
+  };
+  const connect = (values?: Record<string, string>): void => void session.connect({ kind: "catalogue", server: entry.name, label, ...(values && { inputs: values }) });
   return (
-    <Card withBorder padding="md" data-testid={`server-card-${entry.name}`}>
+    <Card withBorder padding="md" className={isAsking && inputs.length > 0 ? "fb-card-asking" : ""} data-testid={`server-card-${entry.name}`}>
       <Stack gap="xs" h="100%">
         <Group justify="space-between" wrap="nowrap" gap="xs">
           <Text fw={600} truncate title={label}>
@@ -117,15 +138,20 @@ function ServerCard({ entry }: { entry: CatalogueEntry }) {
         <Text size="sm" c="dimmed" className="fb-grow fb-clamp">
           {entry.description ?? (entry.title === undefined ? "No description." : entry.name)}
         </Text>
-        <Button
-          fullWidth
-          variant={entry.name === "demo" ? "filled" : "light"}
-          aria-label={`Connect to ${label}`}
-          data-testid={`connect-${entry.name}`}
-          onClick={() => void session.connect({ kind: "catalogue", server: entry.name, label })}
-        >
-          Connect
-        </Button>
+        {isAsking && inputs.length > 0 ? (
+          <ServerInputs label={label} inputs={inputs} given={given} refusal={refusalIn(failure)} focus={wasAsked} onSubmit={connect} onCancel={() => setAsking(false)} />
+        ) : (
+          <Button
+            ref={button}
+            fullWidth
+            variant={entry.name === "demo" ? "filled" : "light"}
+            aria-label={`Connect to ${label}`}
+            data-testid={`connect-${entry.name}`}
+            onClick={() => (inputs.length > 0 ? ask() : connect())}
+          >
+            Connect
+          </Button>
+        )}
       </Stack>
     </Card>
   );

@@ -64,6 +64,10 @@ describe("the bridge", () => {
 });
 
 describe("a target", () => {
+  it("never shows what a server of the catalogue was given", () => {
+    expect(describeTarget({ kind: "catalogue", server: "fs", label: "Files", inputs: { key: "secret" } })).toBe("fs (from the bridge's catalogue)");
+  });
+
   it("never shows the values of variables", () => {
     expect(describeTarget(ownTarget({ type: "StdioServerParams", command: "run it", args: ["-x"], env: { KEY: "secret" } }))).toBe("'run it' -x");
   });

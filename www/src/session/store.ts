@@ -203,7 +203,7 @@ export class SessionStore {
     const isCurrent = (): boolean => attempt === this.#attempt;
     try {
       const session = await connect({
-        ...(target.kind === "catalogue" ? { server: target.server } : { params: target.params }),
+        ...(target.kind === "catalogue" ? { server: target.server, ...(target.inputs && { inputs: target.inputs }) } : { params: target.params }),
         url: bridgeUrl(document.baseURI),
         token: storedToken(),
         signal: abort.signal,

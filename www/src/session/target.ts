@@ -4,7 +4,8 @@ import type { ServerParams } from "footbridge";
 import { quoteArgv } from "../forms/argv";
 
 export type OwnTarget = { kind: "own"; params: ServerParams; label: string };
-export type Target = { kind: "catalogue"; server: string; label: string } | OwnTarget;
+export type CatalogueTarget = { kind: "catalogue"; server: string; label: string; inputs?: Record<string, string> };
+export type Target = CatalogueTarget | OwnTarget;
 
 export function ownTarget(params: ServerParams, name?: string): OwnTarget {
   return { kind: "own", params, label: name ?? defaultLabel(params) };
@@ -19,7 +20,7 @@ function defaultLabel(params: ServerParams): string {
   }
 }
 
-/** What will run or be reached, for people to check. Values of variables and headers are not part of it. */
+/** What will run or be reached, for people to check. Values of inputs, variables and headers are not part of it. */
 export function describeTarget(target: Target): string {
   if (target.kind === "catalogue") return `${target.server} (from the bridge's catalogue)`;
   const { params } = target;

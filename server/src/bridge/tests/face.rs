@@ -226,10 +226,16 @@ fn one_subscription_too_many_is_refused() {
     let discovered = format!(
         r#"upstream {{"jsonrpc":"2.0","id":1,"result":{{"supportedVersions":["2026-07-28"],"capabilities":{LISTS}}}}}"#
     );
-    let input = r#"
-        browser {"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"a"}}
-        browser {"jsonrpc":"2.0","id":2,"method":"resources/subscribe","params":{"uri":"b"}}
-    "#;
+    let input = format!(
+        "{}\n{}\n{}",
+        of(
+            2,
+            "subscriptions/acknowledged",
+            r#""notifications":{"toolsListChanged":true},"#
+        ),
+        r#"browser {"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"a"}}"#,
+        r#"browser {"jsonrpc":"2.0","id":2,"method":"resources/subscribe","params":{"uri":"b"}}"#,
+    );
     let expected = r#"
         upstream {"jsonrpc":"2.0","id":3,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true,"resourceSubscriptions":["a"]},"_meta":{$M}}}
         browser {"jsonrpc":"2.0","id":2,"error":{"code":-31433,"data":{"code":"too_many_in_flight","hint":"Unsubscribe from some, or raise limits.subscriptions.","side":"browser","source":"bridge"},"message":"The session already has 1 subscriptions."}}
