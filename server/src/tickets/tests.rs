@@ -88,7 +88,7 @@ impl Parts {
         }
     }
 
-    fn from_origin<'a>(&'a self, origin: &'a str) -> Presented<'a> {
+    fn of_origin<'a>(&'a self, origin: &'a str) -> Presented<'a> {
         Presented {
             session_id: &self.session_id,
             visible: self.visible.as_deref(),
@@ -98,7 +98,7 @@ impl Parts {
     }
 
     fn presented(&self) -> Presented<'_> {
-        self.from_origin("http://a")
+        self.of_origin("http://a")
     }
 }
 

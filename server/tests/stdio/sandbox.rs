@@ -48,7 +48,8 @@ async fn until(what: &str, ask: impl Fn() -> bool) {
 
 /// Where the control groups of a process are.
 fn groups_of(pid: i32) -> Vec<PathBuf> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let text =
+        std::fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("the process is there");
     let names: Vec<&str> = text
         .lines()
         .filter_map(|line| line.rsplit('/').next())

@@ -254,7 +254,7 @@ impl World {
         let is_good =
             is_genuine && has_key && is_here && self.now <= known.expires && !known.used_at[node];
         let is_permitted = !matches!(how, How::NotPermitted);
-        let outcome = self.nodes[node].redeem(&parts.from_origin(origin), self.now, |_| {
+        let outcome = self.nodes[node].redeem(&parts.of_origin(origin), self.now, |_| {
             if is_permitted {
                 Ok(())
             } else {

@@ -43,7 +43,7 @@ fn entry() -> Entry {
 fn successes(attempt: impl Fn() -> bool + Clone + Send + 'static) -> usize {
     let others = [(); 2].map(|()| {
         let attempt = attempt.clone();
-        thread::spawn(move || attempt())
+        thread::spawn(attempt)
     });
     let mine = attempt();
     let others = others.map(|other| other.join().unwrap());
