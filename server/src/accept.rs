@@ -1,7 +1,7 @@
 //! The accept loop: connections in, TLS and hyper under, a poem endpoint above.
 //!
 //! Owns every HTTP connection's task. poem's own loop has no header timeout, no cap on connections and retries
-//! failed accepts without a pause. Never looks at a request.
+//! failed accepts without a pause. Never looks at what a request asks for.
 
 mod connection;
 mod linger;
@@ -16,6 +16,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use hyper::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,6 +27,8 @@ use poem::Endpoint;
 use poem::EndpointExt;
 use poem::IntoEndpoint;
 use poem::Response;
+use poem::http::HeaderValue;
+use poem::http::header;
 use poem::http::uri::Scheme;
 use poem::web::LocalAddr;
 use poem::web::RemoteAddr;
@@ -255,6 +258,7 @@ impl House {
             let scheme = scheme.clone();
             asked.store(true, Ordering::Relaxed);
             async move {
+                let has_body = !request.body().is_end_stream();
                 let request = (
                     request,
                     LocalAddr(Addr::from(local)),
@@ -266,7 +270,14 @@ impl House {
                     Ok(response) => response,
                     Err(error) => error.into_response(),
                 };
-                Ok::<_, Infallible>(hyper::Response::from(response))
+                let mut response = hyper::Response::from(response);
+                // What is refused before its body was read takes the connection with it: whoever asks must not be
+                // left to find that out with the next request.
+                if has_body && response.status().as_u16() >= 400 {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
+                }
+                Ok::<_, Infallible>(response)
             }
         });
         let mut served = pin!(

@@ -6,13 +6,13 @@
 mod ahead;
 mod browser;
 mod frames;
+mod link;
 mod opening;
 mod pace;
 mod records;
 mod verdicts;
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
 
 use chrono::Utc;
@@ -39,11 +39,13 @@ use crate::dialect::Turn;
 use crate::meters;
 use crate::upstream;
 use crate::upstream::FromUpstream;
-use crate::upstream::Upstream;
 
 pub use browser::Browser;
 use browser::Heard;
 use browser::Line;
+use link::Link;
+use link::Moved;
+use link::Start;
 pub use opening::Opening;
 pub use opening::Pulse;
 pub use opening::Snapshot;
@@ -52,25 +54,10 @@ pub use opening::transport;
 use records::Recorded;
 pub use verdicts::Verdicts;
 
-/// An MCP server that is being started or connected to.
-type Starting = Pin<Box<dyn Future<Output = Result<Upstream, Fault>> + Send>>;
-
-/// Starts the MCP server or connects to it, each time it is called.
-type Start = Box<dyn FnMut() -> Starting + Send>;
-
-/// Towards the MCP server.
-enum Link {
-    Starting(Starting),
-    Up(Upstream),
-    Down,
-}
-
 /// What woke the loop.
 enum Wake {
     Ended(Fault),
-    Started(Result<Upstream, Fault>),
-    Upstream(Option<FromUpstream>),
-    Sent,
+    Link(Moved),
     Browser(Heard),
     Due,
 }
@@ -165,17 +152,12 @@ async fn run_with<B: Browser>(
         }
         if std::mem::take(&mut session.wants_respawn) {
             session.restarted();
-            link = Link::Starting(again(link, start()));
+            link = link.again(start());
         }
     };
 
     session.publish();
-    let stop = async {
-        if let Link::Up(upstream) = link {
-            upstream.stop().await;
-        }
-    };
-    tokio::join!(session.line.close(&reason), stop);
+    tokio::join!(session.line.close(&reason), link.stop());
     meters::session_ended(reason.code);
     recorded.closed(reason.code);
     info!(
@@ -183,16 +165,6 @@ async fn run_with<B: Browser>(
         elapsed_ms = opened.elapsed().as_millis() as u64,
         "session closed"
     );
-}
-
-/// Starts the MCP server once nothing is left of the last one.
-fn again(last: Link, next: Starting) -> Starting {
-    Box::pin(async move {
-        if let Link::Up(upstream) = last {
-            upstream.stop().await;
-        }
-        next.await
-    })
 }
 
 impl<B: Browser> Session<B> {
@@ -220,7 +192,7 @@ impl<B: Browser> Session<B> {
                 Ok(reason) => reason.clone().unwrap_or_else(shutting_down),
                 Err(_) => shutting_down(),
             }),
-            wake = move_upstream(link, &mut self.outbox, may_read_upstream) => wake,
+            moved = link.step(&mut self.outbox, may_read_upstream) => Wake::Link(moved),
             heard = self.line.turn(may_read_browser) => Wake::Browser(heard),
             () = sleep_until(deadline) => Wake::Due,
         }
@@ -240,19 +212,17 @@ impl<B: Browser> Session<B> {
     fn on_wake(&mut self, wake: Wake, link: &mut Link, life_ends: Instant) -> Option<Fault> {
         match wake {
             Wake::Ended(fault) => self.decide(Event::Ended(fault)),
-            Wake::Started(Ok(upstream)) => {
+            Wake::Link(Moved::Started(Ok(upstream))) => {
                 *link = Link::Up(upstream);
                 self.decide(Event::Connected)
             }
-            Wake::Started(Err(fault)) => {
+            Wake::Link(Moved::Started(Err(fault))) => {
                 *link = Link::Down;
                 self.decide(Event::Ended(fault))
             }
-            Wake::Upstream(item) => self.on_upstream(item, link),
-            Wake::Sent => {
-                if let Link::Up(upstream) = link {
-                    upstream.note_fullness();
-                }
+            Wake::Link(Moved::Received(item)) => self.on_upstream(item, link),
+            Wake::Link(Moved::Sent) => {
+                link.note_fullness();
                 None
             }
             Wake::Browser(heard) => self.on_browser(heard),
@@ -289,13 +259,7 @@ impl<B: Browser> Session<B> {
                 return reason;
             }
             // What has arrived meanwhile goes out with the same write.
-            let Link::Up(upstream) = link else {
-                return None;
-            };
-            match upstream.receiver.try_recv() {
-                Ok(next) => item = Some(next),
-                Err(_) => return None,
-            }
+            item = Some(link.try_receive()?);
         }
     }
 
@@ -432,41 +396,6 @@ impl<B: Browser> Session<B> {
 fn shutting_down() -> Fault {
     Fault::new(FaultCode::ShuttingDown, "The bridge is shutting down.")
         .hint("Connect again in a moment.")
-}
-
-/// Moves messages to and from the MCP server, or waits for it to start. Cancel-safe.
-async fn move_upstream(link: &mut Link, outbox: &mut VecDeque<Message>, may_read: bool) -> Wake {
-    match link {
-        Link::Starting(started) => Wake::Started(started.await),
-        Link::Down => std::future::pending().await,
-        Link::Up(upstream) => {
-            tokio::select! {
-                permit = upstream.sender.reserve(), if !outbox.is_empty() => {
-                    match permit {
-                        Ok(permit) => {
-                            if let Some(message) = outbox.pop_front() {
-                                permit.send(message);
-                            }
-                            while !outbox.is_empty() {
-                                let Ok(permit) = upstream.sender.try_reserve() else { break };
-                                if let Some(message) = outbox.pop_front() {
-                                    permit.send(message);
-                                }
-                            }
-                            Wake::Sent
-                        }
-                        // It takes nothing more; its last words come from the receiver.
-                        Err(_) => {
-                            outbox.clear();
-                            Wake::Sent
-                        }
-                    }
-                }
-                item = upstream.receiver.recv(), if may_read => Wake::Upstream(item),
-                else => std::future::pending().await,
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -260,6 +260,22 @@ async fn a_body_over_the_limit_is_refused_with_413() {
 }
 
 #[tokio::test]
+async fn who_is_refused_before_the_body_was_read_learns_that_the_connection_ends() {
+    let bridge = Bridge::start().await;
+    let refused = bridge
+        .request(Method::POST, "/api/mcp/ws/connect")
+        .header("content-type", "text/plain")
+        .body("{}")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(refused.headers()["connection"], "close");
+    let unknown = bridge.request(Method::GET, "/api/mcp/nothing").send().await;
+    let headers = unknown.expect("an answer").headers().clone();
+    assert!(!headers.contains_key("connection"), "{headers:?}");
+}
+
+#[tokio::test]
 async fn a_body_of_another_type_is_refused_with_415() {
     let bridge = Bridge::start().await;
     let body = json!({ "server_params": servers::demo() }).to_string();

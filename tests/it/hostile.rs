@@ -263,7 +263,7 @@ async fn daemons_that_left_the_session_and_ignore_sigterm_are_gone_when_the_page
 #[tokio::test]
 async fn what_a_session_took_is_given_back_when_it_ends_however_it_ends() {
     let bridge = Bridge::configured(
-        "[limits]\nstop_stdin_wait = 0.5\nconnections = 4000\npending_tickets = 4000",
+        "[limits]\nstop_stdin_wait = 0.5\nconnections = 4000\npending_tickets = 4000\nconnects_per_minute = 60000\nconnects_burst = 4000",
     )
     .await;
     let stdio = servers::fake();

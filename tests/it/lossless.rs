@@ -35,7 +35,7 @@ async fn echoed(bridge: &Bridge, params: &Value, dialect: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn nothing_is_lost_over_any_transport_of_the_sessions() {
-    let bridge = Bridge::start().await;
+    let bridge = Bridge::configured("[limits]\njson_depth = 500").await;
     let json = Echo::start(Speech::Json).await;
     let events = Echo::start(Speech::Events).await;
     let sse = Echo::start(Speech::Sse).await;
@@ -54,7 +54,7 @@ async fn nothing_is_lost_over_any_transport_of_the_sessions() {
 
 #[tokio::test]
 async fn nothing_is_lost_behind_the_face_but_what_the_revision_adds() {
-    let bridge = Bridge::start().await;
+    let bridge = Bridge::configured("[limits]\njson_depth = 500").await;
     let stateless = Echo::start(Speech::Stateless).await;
     let results = echoed(&bridge, stateless.params(), "footbridge.v1").await;
     for (result, payload) in results.iter().zip(CORPUS.lines()) {

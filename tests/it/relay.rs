@@ -188,7 +188,7 @@ async fn an_id_in_flight_is_refused_without_disturbing_the_first() {
 
 #[tokio::test]
 async fn payloads_pass_byte_for_byte_in_both_directions() {
-    let bridge = Bridge::start().await;
+    let bridge = Bridge::configured("[limits]\njson_depth = 500").await;
     for dialect in DIALECTS {
         let mut page = ready(&bridge, dialect).await;
         for (n, payload) in delicate().iter().enumerate() {

@@ -261,14 +261,14 @@ struct Stage {
 
 impl Stage {
     /// Connects and notes the answer: whole, unless it holds a ticket.
-    async fn connect(&mut self, params: &Value) -> Option<(String, String)> {
+    async fn connect(&mut self, params: &Value) -> Result<(String, String), String> {
         let (status, answer) = self
             .bridge
             .post_connect(&json!({ "server_params": params }))
             .await;
         if status != 200 {
             self.seen.note("error body", answer.to_string());
-            return None;
+            return Err(format!("{status}: {answer}"));
         }
         let text = |name: &str| answer[name].as_str().expect(name).to_owned();
         let url = text("websocket_url");
@@ -289,7 +289,7 @@ impl Stage {
                 }
             }
         }
-        Some((text("session_id"), url))
+        Ok((text("session_id"), url))
     }
 
     /// Opens a socket that gets no session, and notes what it is told.
@@ -314,7 +314,7 @@ impl Stage {
     /// Connects to a server that cannot be used, and notes what is said of it.
     async fn fails(&mut self, params: &Value, subprotocols: &[&str]) {
         for subprotocol in subprotocols {
-            if let Some((_, url)) = self.connect(params).await {
+            if let Ok((_, url)) = self.connect(params).await {
                 self.refused(&url, &[("sec-websocket-protocol", subprotocol)])
                     .await;
             }
@@ -508,7 +508,7 @@ impl Stage {
             headers(json!({ "authorization": { "value": HEADER } })),
         ];
         for params in refused {
-            assert_eq!(self.connect(&params).await, None, "{params}");
+            assert!(self.connect(&params).await.is_err(), "{params}");
         }
         let json = json!({ "server_params": stdio(json!({})) }).to_string();
         for (kind, body) in [
@@ -618,7 +618,10 @@ impl Stage {
 async fn check(mode: &str) {
     let folder = Scratch::new();
     let audit = folder.path("audit.jsonl");
-    let config = folder.write("footbridge.toml", "[limits]\naudit_refusals = 1000");
+    let config = folder.write(
+        "footbridge.toml",
+        "[limits]\naudit_refusals = 1000\nfailed_auth_per_minute = 1000\nconnects_burst = 1000",
+    );
     let flags = [
         "--token",
         TOKEN,

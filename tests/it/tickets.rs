@@ -51,7 +51,7 @@ async fn assert_opens(bridge: &Bridge, url: &str) -> Page {
 /// A secret that makes params too long for a URL.
 fn long_env() -> Value {
     let mut params = servers::fake();
-    params["env"] = json!({ "KEY": "s3cret".repeat(2000) });
+    params["env"] = json!({ "KEY": "s3cret".repeat(1300) });
     params
 }
 
@@ -111,7 +111,7 @@ async fn a_ticket_gives_no_more_than_is_permitted_where_and_when_it_is_opened() 
     fs::write(&catalogue, r#"{"mcpServers": {}}"#).expect("the file can be written");
     let without = bridge(&["--ticket-keys", &keys, "--servers", &catalogue]).await;
     let (frame, code) = refusal(&without, &url).await;
-    assert_eq!((code, &frame["code"]), (4400, &json!("invalid_field")));
+    assert_eq!((code, &frame["code"]), (4004, &json!("ticket_invalid")));
     // The same ticket where the server is offered: the refusals have not used it up.
     fs::write(&catalogue, entry.to_string()).expect("the file can be written");
     let after = bridge(&["--ticket-keys", &keys, "--servers", &catalogue]).await;
@@ -135,7 +135,7 @@ async fn params_that_are_too_long_for_a_url_open_their_session_all_the_same() {
         }
         let mut page = assert_opens(&bridge, &url).await;
         let environment = page.call("fake/environment", json!({})).await;
-        assert_eq!(environment["result"]["KEY"], "s3cret".repeat(2000));
+        assert_eq!(environment["result"]["KEY"], "s3cret".repeat(1300));
         page.close().await;
         assert_invalid(&bridge, &url).await;
     }

@@ -166,11 +166,7 @@ impl<B: Browser> Line<B> {
             return Poll::Ready(Heard::Text(text));
         }
         if self.ahead.has_left() {
-            return if self.ahead.is_empty() {
-                self.leave()
-            } else {
-                Poll::Pending
-            };
+            return self.poll_left(may_read);
         }
         if self.pace.is_paused() && !self.pace.may_read(Instant::now()) {
             return Poll::Pending;
@@ -186,9 +182,9 @@ impl<B: Browser> Line<B> {
                 }
                 Poll::Ready(Some(Err(error))) => {
                     self.broken = Broken::of(&error);
-                    return self.leave_behind();
+                    return self.leave_behind(may_read);
                 }
-                Poll::Ready(None) => return self.leave_behind(),
+                Poll::Ready(None) => return self.leave_behind(may_read),
                 Poll::Pending => {
                     self.pace.drained();
                     return Poll::Pending;
@@ -202,7 +198,7 @@ impl<B: Browser> Line<B> {
                 Frame::Text(text) => text,
                 // A page that sends a Blob by mistake is told the same as for any frame that is not JSON.
                 Frame::Binary(bytes) => String::from_utf8(bytes).unwrap_or_default(),
-                Frame::Close(_) => return self.leave_behind(),
+                Frame::Close(_) => return self.leave_behind(may_read),
                 // The session has to learn that there is a wait to be ended.
                 Frame::Ping(_) | Frame::Pong(_) if self.pace.is_paused() => {
                     return Poll::Ready(Heard::Paused);
@@ -217,12 +213,18 @@ impl<B: Browser> Line<B> {
     }
 
     /// The browser has left, perhaps with frames before that still have to be handed on.
-    fn leave_behind(&mut self) -> Poll<Heard> {
-        if self.ahead.is_empty() {
-            return self.leave();
-        }
+    fn leave_behind(&mut self, may_read: bool) -> Poll<Heard> {
         self.ahead.leave(Instant::now() + self.limits.stall_timeout);
-        Poll::Pending
+        self.poll_left(may_read)
+    }
+
+    /// It has left altogether once the MCP server has taken what it sent before.
+    fn poll_left(&mut self, may_read: bool) -> Poll<Heard> {
+        if may_read && self.ahead.is_empty() {
+            self.leave()
+        } else {
+            Poll::Pending
+        }
     }
 
     fn leave(&mut self) -> Poll<Heard> {

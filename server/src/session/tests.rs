@@ -1,6 +1,7 @@
 //! The loop against a browser and an MCP server that are played by the test, on a clock that can be moved.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
@@ -20,6 +21,7 @@ use tokio_util::sync::PollSender;
 use super::*;
 use crate::bridge::Profile;
 use crate::policy::approved_for_tests;
+use crate::upstream::Upstream;
 
 /// The bridge's end of a socket made of two queues.
 struct FakeSocket {
