@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use footbridge_tests::Bridge;
+use footbridge_tests::DEADLINE;
 use footbridge_tests::Page;
 use footbridge_tests::Refused;
 use footbridge_tests::Scratch;
@@ -734,10 +735,14 @@ async fn keys_at_a_url_are_fetched_again_and_not_more_often_than_they_may() {
     })
     .await;
     assert_eq!(servers_as(&bridge, &new.token("ann")).await, 200);
+    // Otherwise it would go on asking beside the next one.
+    bridge.terminate().await;
 
     let bridge = jwt_bridge(document.url(), "jwks_refresh = 3600\njwks_pause = 3600").await;
     // It serves nobody before it has tried once.
     assert_eq!(servers_as(&bridge, &old.token("ann")).await, 401);
+    let tried = || bridge.log().contains("keys for JWTs could not be read");
+    assert!(eventually(DEADLINE, tried).await, "{}", bridge.log());
     let n_before = document.n_requests();
     for n in 0..20 {
         let header = json!({ "alg": "EdDSA", "kid": format!("invented-{n}") });

@@ -596,6 +596,8 @@ impl Stage {
         self.refused(&url, &[]).await;
         page.close().await;
 
+        self.ways_back(&params).await;
+
         let open = URL_SAFE_NO_PAD.encode(params.to_string());
         let url = format!("/api/mcp/ws/mine?server_params={open}");
         self.refused(&url, &[]).await;
@@ -612,6 +614,36 @@ impl Stage {
             URL_SAFE_NO_PAD.encode(wrong)
         );
         self.refused(&url, &headers).await;
+    }
+
+    /// A session that is taken up again, and attempts that are refused.
+    async fn ways_back(&mut self, params: &Value) {
+        let (session, url) = self.connect(params).await.expect("a ticket");
+        let mut page = self
+            .bridge
+            .upgrade(&url, "footbridge.v1")
+            .await
+            .expect("the socket opens");
+        page.send(&json!({ "type": "resumable" })).await;
+        let mut frame = page.frame_of("resumable").await;
+        for _ in 0..3 {
+            let token = frame["token"].as_str().expect("a token").to_owned();
+            page.cut();
+            let url = format!("/api/mcp/ws/{session}?received=0&resume={token}");
+            let native = ("sec-websocket-protocol", "footbridge.v1");
+            self.refused(&url, &[native, ("origin", "https://evil.example")])
+                .await;
+            self.refused(&format!("{url}x"), &[native]).await;
+            self.refused(&format!("{url}&attempt=x"), &[native]).await;
+            self.seen.tickets.push(token);
+            page = self
+                .bridge
+                .upgrade(&url, "footbridge.v1")
+                .await
+                .expect("the socket opens");
+            frame = page.frame_of("resumed").await;
+        }
+        page.close().await;
     }
 }
 

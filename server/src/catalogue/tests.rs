@@ -491,7 +491,6 @@ fn nearly_an_entry() -> impl Strategy<Value = serde_json::Value> {
         "limits",
         "sandbox",
         "sandbox_options",
-        "title",
     ]);
     (base, member, any_json()).prop_map(|(mut entry, member, value)| {
         entry[member] = value;

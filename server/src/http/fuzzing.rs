@@ -3,7 +3,7 @@
 use footbridge_shared::fault::Fault;
 use footbridge_shared::params::ServerParams;
 
-use crate::http::socket;
+use crate::http::socket::query;
 use crate::session::Place;
 
 /// Reads the value of the query `server_params`: base64 of JSON, perhaps percent-encoded.
@@ -11,18 +11,18 @@ use crate::session::Place;
 /// # Errors
 /// The fault that the page is told.
 pub fn socket_params(value: &str) -> Result<ServerParams, Fault> {
-    socket::plain_params(&socket::percent_decode(value))
+    query::plain_params(&query::percent_decode(value))
 }
 
 /// Where a socket with this query comes back to its session; `None` when it does not come back.
 ///
 /// # Errors
 /// The fault that the page is told.
-pub fn place(query: &str) -> Option<Result<Place, Fault>> {
-    socket::place(query)
+pub fn place(text: &str) -> Option<Result<Place, Fault>> {
+    query::place(text)
 }
 
 /// Whether a caller may choose this id.
 pub fn is_session_id(text: &str) -> bool {
-    socket::check_session_id(text).is_ok()
+    query::check_session_id(text).is_ok()
 }

@@ -121,6 +121,7 @@ impl Line {
     /// what the MCP server does not take.
     pub(super) fn may_take(&self) -> bool {
         self.has_room()
+            && (self.is_attached() || !self.outgoing.is_hoard_full())
             && (self.outgoing.may_keep_more() || (self.is_attached() && !self.ahead.has_room()))
     }
 

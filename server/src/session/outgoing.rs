@@ -17,12 +17,16 @@ use crate::meters;
 pub struct Hoard(Arc<AtomicUsize>);
 
 impl Hoard {
-    fn grow(&self, n_bytes: usize) -> usize {
-        self.0.fetch_add(n_bytes, Ordering::Relaxed) + n_bytes
+    fn grow(&self, n_bytes: usize) {
+        self.0.fetch_add(n_bytes, Ordering::Relaxed);
     }
 
     fn shrink(&self, n_bytes: usize) {
         self.0.fetch_sub(n_bytes, Ordering::Relaxed);
+    }
+
+    fn is_over(&self, n_bytes: usize) -> bool {
+        self.0.load(Ordering::Relaxed) >= n_bytes
     }
 }
 
@@ -53,6 +57,8 @@ enum Waiting {
 struct Keeping {
     texts: VecDeque<String>,
     n_bytes: usize,
+    /// What of the hoard is this queue's: what waits and what is kept.
+    n_hoarded: usize,
     /// How many frames the browser has acknowledged: the number of the one before the first that is kept.
     acknowledged: u64,
     /// How many of those that wait were there before frames were counted.
@@ -89,7 +95,20 @@ impl Outgoing {
             .is_none_or(|keeping| keeping.n_bytes + self.n_waiting < self.max_kept)
     }
 
+    /// Whether all sessions together keep as much as they may: a browser that is away gets no more kept then.
+    pub(super) fn is_hoard_full(&self) -> bool {
+        self.keeping.is_some() && self.hoard.is_over(self.max_hoard)
+    }
+
     pub(super) fn push(&mut self, text: String) {
+        if let Some(keeping) = &mut self.keeping {
+            let was_full = self.hoard.is_over(self.max_hoard);
+            keeping.n_hoarded += text.len();
+            self.hoard.grow(text.len());
+            if !was_full && self.hoard.is_over(self.max_hoard) {
+                meters::reached("resume_bytes_total");
+            }
+        }
         let had_room = self.has_room();
         let could_keep = self.may_keep_more();
         self.n_waiting += text.len();
@@ -149,12 +168,8 @@ impl Outgoing {
         }
         keeping.n_bytes += text.len();
         keeping.texts.push_back(text.clone());
-        let is_too_much = self.hoard.grow(text.len()) > self.max_hoard;
-        if is_too_much {
-            meters::reached("resume_bytes_total");
-        }
         // The second is for a browser that acknowledges nothing while the session has to go on for its own sake.
-        if is_too_much
+        if self.hoard.is_over(self.max_hoard)
             || keeping.n_bytes > self.max_kept.saturating_mul(2).saturating_add(text.len())
         {
             keeping.forget(keeping.texts.len(), &self.hoard);
@@ -186,7 +201,6 @@ impl Outgoing {
         self.waiting
             .retain(|waiting| matches!(waiting, Waiting::Text(_)));
         keeping.n_uncounted = 0;
-        self.hoard.shrink(keeping.n_bytes);
         self.n_waiting += std::mem::take(&mut keeping.n_bytes);
         for text in keeping.texts.drain(..).rev() {
             self.waiting.push_front(Waiting::Text(text));
@@ -199,7 +213,7 @@ impl Outgoing {
         self.waiting.clear();
         self.n_waiting = 0;
         if let Some(keeping) = &mut self.keeping {
-            self.hoard.shrink(keeping.n_bytes);
+            self.hoard.shrink(keeping.n_hoarded);
             *keeping = Keeping::default();
         }
     }
@@ -211,14 +225,17 @@ impl Keeping {
         let n_bytes: usize = self.texts.drain(..n).map(|text| text.len()).sum();
         self.acknowledged += n as u64;
         self.n_bytes -= n_bytes;
-        hoard.shrink(n_bytes);
+        // What waited before frames were counted has not been counted here either.
+        let n_hoarded = n_bytes.min(self.n_hoarded);
+        self.n_hoarded -= n_hoarded;
+        hoard.shrink(n_hoarded);
     }
 }
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
         if let Some(keeping) = &self.keeping {
-            self.hoard.shrink(keeping.n_bytes);
+            self.hoard.shrink(keeping.n_hoarded);
         }
     }
 }
@@ -307,7 +324,7 @@ mod tests {
     #[test]
     fn all_sessions_together_keep_so_much_and_one_that_goes_over_it_forgets_its_own() {
         let limits = Limits {
-            resume_bytes_total: 8,
+            resume_bytes_total: 9,
             ..Limits::default()
         };
         let hoard = Hoard::default();

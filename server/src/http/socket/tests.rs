@@ -1,3 +1,6 @@
+use footbridge_shared::params::ServerParams;
+
+use super::query::percent_decode;
 use super::*;
 
 #[test]

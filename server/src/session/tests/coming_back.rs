@@ -297,7 +297,7 @@ async fn an_attempt_that_comes_after_a_later_one_or_with_a_spent_token_is_too_la
     };
     let (second, taken, ends) = attempt(&token, 2);
     stage.attach.send(second).await.unwrap();
-    assert!(matches!(taken.await.unwrap(), Taken::Instead(None)));
+    assert!(matches!(taken.await.unwrap(), Taken::Instead(_)));
     (stage.to_bridge, stage.from_bridge) = (Some(ends.0), ends.1);
     assert!(stage.hear_text().await.contains("resumed"));
     for late in [1, 2] {
