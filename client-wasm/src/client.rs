@@ -3,12 +3,18 @@
 //! Never touches a socket, a clock or JavaScript: it takes events and gives effects.
 
 mod incoming;
+mod line;
+mod way;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::effect::{Effect, Request, State, Timer, milliseconds};
 use crate::fault::{Fault, Side};
 use crate::frame;
+
+use line::Line;
+use way::{Link, Way};
 
 /// How long a socket may take to close before the session counts as closed without it.
 const CLOSING: Duration = Duration::from_secs(3);
@@ -28,6 +34,8 @@ pub(crate) struct Client {
     wants_stderr: bool,
     /// The bridge's last word, when it was an error: if the socket closes now, this is why.
     last_error: Option<Fault>,
+    line: Line,
+    way: Way,
     effects: Vec<Effect>,
 }
 
@@ -52,6 +60,8 @@ struct Call {
     progress: bool,
     /// JSON text; present when progress was asked for.
     token: Option<String>,
+    /// That of its frame.
+    number: u64,
 }
 
 #[derive(Debug)]
@@ -75,15 +85,23 @@ impl Client {
             methods: Vec::new(),
             wants_stderr: false,
             last_error: None,
+            line: Line::default(),
+            way: Way::default(),
             effects: Vec::new(),
         }
     }
 
-    /// Someone begins to open the session, which must be ready within `timeout`.
-    pub(crate) fn open(&mut self, timeout: Duration) {
+    /// Someone begins to open the session, which must be ready within `timeout`. With `resumable`
+    /// it outlives its socket; `token` is the right to come back to that of an earlier page.
+    pub(crate) fn open(&mut self, timeout: Duration, resumable: bool, token: Option<String>) {
         self.timeout = timeout;
-        self.effects.push(Effect::State(State::Connecting));
+        self.way.wanted = resumable;
+        self.effects.push(Effect::State(State::Connecting, None));
         self.effects.push(Effect::StartTimer(Timer::Ready, timeout));
+        match token {
+            Some(token) => self.take_up(token),
+            None => self.effects.push(Effect::Begin),
+        }
     }
 
     /// What is to be done since the last time this was asked.
@@ -103,12 +121,18 @@ impl Client {
 
     /// The socket is open.
     pub(crate) fn opened(&mut self) {
-        if self.phase == Phase::Opening {
-            self.phase = Phase::Waiting;
-            self.enter(State::Starting);
-            if self.wants_stderr {
-                self.effects.push(Effect::Send(frame::stderr(true)));
-            }
+        // Who comes back waits for `resumed`.
+        if self.phase == Phase::Opening && !self.takes_up() {
+            self.attached();
+            self.started();
+        }
+    }
+
+    fn started(&mut self) {
+        self.phase = Phase::Waiting;
+        self.enter(State::Starting, None);
+        if self.wants_stderr {
+            self.put(frame::stderr(true));
         }
     }
 
@@ -125,15 +149,21 @@ impl Client {
 
     /// The socket is gone.
     pub(crate) fn socket_closed(&mut self, code: u16, reason: String) {
+        if !self.is_over() && self.outlives(code, self.last_error.as_ref()) {
+            return self.lost("socket_lost");
+        }
+        if self.takes_up() {
+            return self.begin_instead();
+        }
         let fault = match self.phase {
             Phase::Closing => None,
             Phase::Opening | Phase::Waiting => {
                 let why = self.last_error.take();
-                Some(why.unwrap_or_else(|| Fault::from_close(code, &reason)))
+                Some(why.unwrap_or_else(|| self.ended(code, &reason)))
             }
             Phase::Open => {
                 let why = self.last_error.take();
-                why.or_else(|| (code != 1000).then(|| Fault::from_close(code, &reason)))
+                why.or_else(|| (code != 1000).then(|| self.ended(code, &reason)))
             }
             Phase::Closed => return,
         };
@@ -156,6 +186,13 @@ impl Client {
                     self.finish(1006, String::new(), None);
                 }
             }
+            Timer::Ack => self.acknowledge_late(),
+            Timer::Silence => self.silent(),
+            Timer::Pong => self.unanswered(),
+            Timer::Retry => self.retry(),
+            Timer::Try => self.give_up_try(),
+            Timer::Window => self.give_up(),
+            Timer::Steady => self.steady(),
             Timer::Call(id) => {
                 let Some(call) = self.calls.iter().find(|call| call.id == id) else {
                     return;
@@ -199,8 +236,7 @@ impl Client {
             Some((params, token)) => (Some(params), Some(token)),
             None => (params, None),
         };
-        self.effects
-            .push(Effect::Send(frame::request(id, &method, params.as_deref())));
+        let number = self.put(frame::request(id, &method, params.as_deref()));
         if let Some(timeout) = timeout {
             self.effects
                 .push(Effect::StartTimer(Timer::Call(id), timeout));
@@ -211,6 +247,7 @@ impl Client {
             timeout,
             progress,
             token,
+            number,
         });
         id
     }
@@ -226,8 +263,7 @@ impl Client {
     /// Sends a notification.
     pub(crate) fn notify(&mut self, method: &str, params: Option<&str>) -> Result<(), Fault> {
         self.may_send(params)?;
-        self.effects
-            .push(Effect::Send(frame::notification(method, params)));
+        self.put(frame::notification(method, params));
         Ok(())
     }
 
@@ -247,6 +283,7 @@ impl Client {
         };
         let Ask { id, method, .. } = self.asks.remove(at);
         let text = match outcome {
+            Ok(_) if !self.line.has_room() => frame::error(&id, -32603, TOO_MUCH),
             Ok(result) if result.starts_with('{') => frame::result(&id, result),
             Ok(_) => {
                 let message = format!("the handler for {method} gave no object as its result");
@@ -254,7 +291,7 @@ impl Client {
             }
             Err((code, message)) => frame::error(&id, code, message),
         };
-        self.effects.push(Effect::Send(text));
+        self.put(text);
     }
 
     /// The program wants the server's standard error, or no longer does.
@@ -262,7 +299,7 @@ impl Client {
         if self.wants_stderr != wanted {
             self.wants_stderr = wanted;
             if matches!(self.phase, Phase::Waiting | Phase::Open) {
-                self.effects.push(Effect::Send(frame::stderr(wanted)));
+                self.put(frame::stderr(wanted));
             }
         }
     }
@@ -275,6 +312,10 @@ impl Client {
                 Side::Browser,
                 "the session was given up before it was ready",
             )),
+            Phase::Open if self.way.link != Link::Up => {
+                self.effects.push(Effect::CloseSocket);
+                self.finish(1000, String::new(), None);
+            }
             Phase::Open => {
                 self.phase = Phase::Closing;
                 self.effects.push(Effect::CloseSocket);
@@ -286,12 +327,18 @@ impl Client {
         }
     }
 
+    /// Whether the page, or what happened, has ended the session.
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Closing | Phase::Closed)
+    }
+
     fn may_send(&self, params: Option<&str>) -> Result<(), Fault> {
         if params.is_some_and(|params| !params.starts_with('{')) {
             return Err(Fault::misuse("params must be an object"));
         }
         match self.phase {
-            Phase::Open => Ok(()),
+            Phase::Open if self.line.has_room() => Ok(()),
+            Phase::Open => Err(too_many_pending()),
             Phase::Opening | Phase::Waiting => Err(Fault::misuse(
                 "the session is not ready yet: wait for connect",
             )),
@@ -308,8 +355,7 @@ impl Client {
             .map(|call| call.method.as_str());
         // MCP forbids to cancel the handshake.
         if method.is_some_and(|method| method != "initialize") {
-            self.effects
-                .push(Effect::Send(frame::cancelled(id, &fault.message)));
+            self.put(frame::cancelled(id, &fault.message));
         }
         if self.forget(id) {
             self.effects.push(Effect::Reject { call: id, fault });
@@ -327,10 +373,10 @@ impl Client {
         true
     }
 
-    fn enter(&mut self, state: State) {
+    fn enter(&mut self, state: State, reason: Option<Cow<'static, str>>) {
         if self.state != state {
             self.state = state;
-            self.effects.push(Effect::State(state));
+            self.effects.push(Effect::State(state, reason));
         }
     }
 
@@ -339,9 +385,10 @@ impl Client {
             if call.timeout.is_some() {
                 self.effects.push(Effect::StopTimer(Timer::Call(call.id)));
             }
+            let may_have_run = self.line.may_have_arrived(call.number);
             self.effects.push(Effect::Reject {
                 call: call.id,
-                fault: fault.clone(),
+                fault: fault.of_call(may_have_run),
             });
         }
         for ask in std::mem::take(&mut self.asks) {
@@ -361,7 +408,8 @@ impl Client {
             .clone()
             .unwrap_or_else(|| Fault::from_close(code, &reason));
         self.settle_all(&unanswered);
-        self.enter(State::Closed);
+        let why = fault.as_ref().map(|fault| fault.code.clone());
+        self.enter(State::Closed, Some(why.unwrap_or("closed".into())));
         self.effects.push(Effect::Closed {
             code,
             reason,
@@ -370,9 +418,20 @@ impl Client {
     }
 }
 
+/// Why the program may not send more for now.
+const TOO_MUCH: &str = "too much waits to be sent to the bridge";
+
+pub(crate) fn too_many_pending() -> Fault {
+    Fault::new("too_many_pending", Side::Browser, TOO_MUCH).with_hint(
+        "wait for earlier calls, or for the session to be ready again, before making more",
+    )
+}
+
 fn closed_by_page() -> Fault {
     Fault::new("socket_closed", Side::Browser, "the session is closed")
 }
 
+#[cfg(test)]
+mod cut_tests;
 #[cfg(test)]
 mod tests;

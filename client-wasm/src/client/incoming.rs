@@ -1,6 +1,7 @@
 //! What a session does about a frame from the bridge.
 //! Owns how answers find their calls, and how the MCP server's requests reach the page.
 
+use super::way::{Link, STALLED};
 use super::{Ask, Client, Phase};
 use crate::effect::{Effect, State, Timer};
 use crate::fault::Fault;
@@ -9,12 +10,16 @@ use crate::frame::{self, Control, Frame};
 impl Client {
     /// A frame arrived.
     pub(crate) fn frame(&mut self, text: &str) {
-        match self.phase {
-            Phase::Waiting | Phase::Open => {}
-            // What arrives after the end is nobody's.
-            Phase::Opening | Phase::Closing | Phase::Closed => return,
+        // What arrives after the end is nobody's.
+        if self.is_over() {
+            return;
         }
-        let frame = Frame::decode(text);
+        let frame = match self.way.link {
+            Link::Up => Frame::decode(text),
+            Link::Trying => return self.welcomed(Frame::decode(text)),
+            Link::Down => return,
+        };
+        self.count(frame.is_numbered(), text.len());
         if !matches!(frame, Frame::Control(Control::Closing)) {
             self.last_error = None;
         }
@@ -38,12 +43,26 @@ impl Client {
         }
     }
 
+    /// A frame arrived on a socket that is to come back to the session.
+    fn welcomed(&mut self, frame: Frame<'_>) {
+        match frame {
+            Frame::Control(Control::Resumed(resumed)) => self.resumed(resumed),
+            Frame::Control(Control::Error(fault)) => self.last_error = Some(fault),
+            Frame::Control(_)
+            | Frame::Request { .. }
+            | Frame::Notification { .. }
+            | Frame::Result { .. }
+            | Frame::Error { .. }
+            | Frame::Other => {}
+        }
+    }
+
     fn control(&mut self, control: Control, text: &str) {
         match control {
-            Control::Starting => self.enter(State::Starting),
+            Control::Starting => self.enter(State::Starting, None),
             // Who waits for a first `ready` waits for `initialized`, which says more.
             Control::Ready if self.phase == Phase::Open => {
-                self.enter(State::Ready);
+                self.enter(State::Ready, None);
             }
             Control::Ready | Control::Closing => {}
             Control::Initialized => {
@@ -52,16 +71,20 @@ impl Client {
                 }
                 self.phase = Phase::Open;
                 self.effects.push(Effect::Ready(text.to_owned()));
-                self.enter(State::Ready);
+                self.enter(State::Ready, None);
             }
             Control::Stderr(line) => self.effects.push(Effect::Stderr(line)),
             Control::Error(fault) => {
-                if self.phase == Phase::Waiting {
+                if self.phase == Phase::Waiting && fault.code != STALLED {
                     self.fail(fault);
                 } else {
                     self.last_error = Some(fault);
                 }
             }
+            Control::Resumable(pass) => self.kept(pass),
+            Control::Ack(received) => self.acknowledged(received),
+            Control::Pong => self.ponged(),
+            Control::Resumed(_) => {}
         }
     }
 
@@ -72,7 +95,7 @@ impl Client {
             } else {
                 frame::error(id, -32601, &format!("this page does not answer {method}"))
             };
-            self.effects.push(Effect::Send(text));
+            self.put(text);
             return;
         }
         let ask = self.next_id;

@@ -6,8 +6,8 @@ use super::*;
 ///
 /// Events: `bridge FRAME`, `request METHOD [PARAMS]`, `watch METHOD [PARAMS]` (wants progress),
 /// `timed MS METHOD [PARAMS]`, `cancel ID`, `notify METHOD [PARAMS]`, `answer N JSON`,
-/// `throw N CODE MESSAGE`, `expire ready|closed|ID`, `gone CODE [REASON]`, `close`,
-/// `stderr on|off`, `answers METHOD`.
+/// `throw N CODE MESSAGE`, `expire ready|closed|ack|…|ID`, `gone CODE [REASON]`, `close`,
+/// `stderr on|off`, `answers METHOD`, `opened`, `offline`, `online`, `woke`.
 #[track_caller]
 fn check(script: &str, expected: &str) {
     let mut client = opened();
@@ -25,7 +25,7 @@ fn check_start(script: &str, expected: &str) {
 fn opened() -> Client {
     let mut client = Client::new();
     client.answer_method("roots/list", true);
-    client.open(Duration::from_millis(90_000));
+    client.open(Duration::from_millis(90_000), false, None);
     client.opened();
     client.take_effects();
     client
@@ -83,10 +83,21 @@ fn event(client: &mut Client, line: &str) {
         "expire" => client.expired(match first {
             "ready" => Timer::Ready,
             "closed" => Timer::Closed,
+            "ack" => Timer::Ack,
+            "silence" => Timer::Silence,
+            "pong" => Timer::Pong,
+            "retry" => Timer::Retry,
+            "try" => Timer::Try,
+            "window" => Timer::Window,
+            "steady" => Timer::Steady,
             id => Timer::Call(id.parse().unwrap()),
         }),
         "gone" => client.socket_closed(first.parse().unwrap(), second.to_owned()),
         "close" => client.close(),
+        "opened" => client.opened(),
+        "offline" => client.network(false),
+        "online" => client.network(true),
+        "woke" => client.woke(),
         "stderr" => client.want_stderr(first == "on"),
         "answers" => client.answer_method(first, true),
         _ => panic!("no such event: {line}"),
@@ -96,7 +107,13 @@ fn event(client: &mut Client, line: &str) {
 fn spelled(effect: &Effect) -> String {
     match effect {
         Effect::Send(text) => format!("send {text}"),
-        Effect::State(state) => format!("state {}", state.name()),
+        Effect::Begin => "begin".to_owned(),
+        Effect::Connect(query) => format!("connect {query}"),
+        Effect::Abandon => "abandon".to_owned(),
+        Effect::CloseAbandoned => "close abandoned".to_owned(),
+        Effect::Pass { token, taken_up } => format!("pass {token} {taken_up}"),
+        Effect::State(state, None) => format!("state {}", state.name()),
+        Effect::State(state, Some(reason)) => format!("state {} {reason}", state.name()),
         Effect::Ready(frame) => format!("ready {frame}"),
         Effect::Resolve { call, result } => format!("resolve {call} {result}"),
         Effect::Reject { call, fault } => format!("reject {call} {}", fault.to_json()),
@@ -128,10 +145,14 @@ fn spelled(effect: &Effect) -> String {
 #[test]
 fn a_session_begins_by_saying_so_and_watching_the_clock() {
     let mut client = Client::new();
-    client.open(Duration::from_millis(90_000));
+    client.open(Duration::from_millis(90_000), true, None);
     assert!(client.wants_socket());
     assert!(client.methods().is_empty());
-    run(&mut client, "", "state connecting\nstart Ready 90000");
+    run(
+        &mut client,
+        "",
+        "state connecting\nstart Ready 90000\nbegin",
+    );
 }
 
 #[test]
@@ -344,11 +365,11 @@ fn a_lost_socket_rejects_every_call_once() {
         start Call(2) 9
         ask 3 roots/list {}
         stop Ready
-        reject 1 {"message":"the socket was lost, or the bridge refused it (close code 1006)","code":"socket_closed","side":"bridge","data":{"close_code":1006,"reason":""}}
+        reject 1 {"message":"the socket was lost, or the bridge refused it (close code 1006)","code":"socket_closed","side":"bridge","data":{"may_have_run":true,"close_code":1006,"reason":""}}
         stop Call(2)
-        reject 2 {"message":"the socket was lost, or the bridge refused it (close code 1006)","code":"socket_closed","side":"bridge","data":{"close_code":1006,"reason":""}}
+        reject 2 {"message":"the socket was lost, or the bridge refused it (close code 1006)","code":"socket_closed","side":"bridge","data":{"may_have_run":true,"close_code":1006,"reason":""}}
         withdraw 3
-        state closed
+        state closed socket_closed
         closed 1006 "" socket_closed
         reject 4 {"message":"the session is closed","code":"socket_closed","side":"browser"}
         "#,
@@ -367,8 +388,8 @@ fn the_bridges_last_word_explains_a_close() {
         r#"
         send {"jsonrpc":"2.0","id":1,"method":"a"}
         stop Ready
-        reject 1 {"message":"gone","code":"upstream_exited","side":"upstream","hint":"again","data":{"exit_code":3}}
-        state closed
+        reject 1 {"message":"gone","code":"upstream_exited","side":"upstream","hint":"again","data":{"may_have_run":true,"exit_code":3}}
+        state closed upstream_exited
         closed 4502 "upstream_exited" upstream_exited
         "#,
     );
@@ -384,7 +405,7 @@ fn an_error_the_session_survived_explains_nothing_later() {
         "#,
         r#"
         stop Ready
-        state closed
+        state closed closed
         closed 1000 "bye" fine
         "#,
     );
@@ -401,7 +422,7 @@ fn an_error_before_the_server_is_ready_is_why_it_never_will_be() {
         r#"
         close
         stop Ready
-        state closed
+        state closed upstream_failed
         closed 1000 "" upstream_failed
         "#,
     );
@@ -413,7 +434,7 @@ fn a_close_before_the_server_is_ready_is_a_failure_even_when_clean() {
         "gone 1000",
         r#"
         stop Ready
-        state closed
+        state closed socket_closed
         closed 1000 "" socket_closed
         "#,
     );
@@ -426,7 +447,7 @@ fn a_server_that_is_never_ready_is_given_up() {
         r#"
         close
         stop Ready
-        state closed
+        state closed timeout
         closed 1000 "" timeout
         "#,
     );
@@ -450,11 +471,11 @@ fn closing_settles_everything_at_once_and_then_waits_for_the_socket() {
         ask 2 roots/list {}
         close
         start Closed 3000
-        reject 1 {"message":"the session is closed","code":"socket_closed","side":"browser"}
+        reject 1 {"message":"the session is closed","code":"socket_closed","side":"browser","data":{"may_have_run":true}}
         withdraw 2
         stderr refused: the session is closed
         stop Closed
-        state closed
+        state closed closed
         closed 1000 "" fine
         "#,
     );
@@ -472,7 +493,7 @@ fn a_socket_that_does_not_close_is_not_waited_for() {
         close
         start Closed 3000
         stop Closed
-        state closed
+        state closed closed
         closed 1006 "" fine
         "#,
     );
@@ -489,7 +510,7 @@ fn a_session_given_up_early_says_that_it_was() {
         reject 1 {"message":"the session is not ready yet: wait for connect","code":"bad_request","side":"browser"}
         close
         stop Ready
-        state closed
+        state closed aborted
         closed 1000 "" aborted
         "#,
     );
