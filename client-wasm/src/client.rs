@@ -2,18 +2,22 @@
 //! Owns the ids, the calls in flight, the server's open requests and the session's state.
 //! Never touches a socket, a clock or JavaScript: it takes events and gives effects.
 
+mod calls;
 mod incoming;
 mod line;
+mod pulse;
 mod way;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::effect::{Effect, Request, State, Timer, milliseconds};
+use crate::effect::{Effect, State, Timer, milliseconds};
 use crate::fault::{Fault, Side};
 use crate::frame;
 
+use calls::{Call, TOO_MUCH, closed_by_page};
 use line::Line;
+use pulse::Pulse;
 use way::{Link, Way};
 
 /// How long a socket may take to close before the session counts as closed without it.
@@ -36,6 +40,7 @@ pub(crate) struct Client {
     last_error: Option<Fault>,
     line: Line,
     way: Way,
+    pulse: Pulse,
     effects: Vec<Effect>,
 }
 
@@ -50,18 +55,6 @@ enum Phase {
     /// We asked the socket to close.
     Closing,
     Closed,
-}
-
-#[derive(Debug)]
-struct Call {
-    id: u64,
-    method: String,
-    timeout: Option<Duration>,
-    progress: bool,
-    /// JSON text; present when progress was asked for.
-    token: Option<String>,
-    /// That of its frame.
-    number: u64,
 }
 
 #[derive(Debug)]
@@ -87,6 +80,7 @@ impl Client {
             last_error: None,
             line: Line::default(),
             way: Way::default(),
+            pulse: Pulse::default(),
             effects: Vec::new(),
         }
     }
@@ -147,6 +141,15 @@ impl Client {
         }
     }
 
+    /// A socket could not even be tried, or does not speak as a bridge's does.
+    pub(crate) fn unusable(&mut self, fault: Fault) {
+        if self.way.link == Link::Trying {
+            self.socket_closed(1006, String::new());
+        } else {
+            self.fail(fault);
+        }
+    }
+
     /// The socket is gone.
     pub(crate) fn socket_closed(&mut self, code: u16, reason: String) {
         if !self.is_over() && self.outlives(code, self.last_error.as_ref()) {
@@ -193,78 +196,8 @@ impl Client {
             Timer::Try => self.give_up_try(),
             Timer::Window => self.give_up(),
             Timer::Steady => self.steady(),
-            Timer::Call(id) => {
-                let Some(call) = self.calls.iter().find(|call| call.id == id) else {
-                    return;
-                };
-                let waited = milliseconds(call.timeout.unwrap_or_default());
-                let sentence = format!(
-                    "{} had no answer or progress within {waited} ms",
-                    call.method
-                );
-                self.abandon(id, Fault::new("timeout", Side::Browser, sentence));
-            }
+            Timer::Call(id) => self.out_of_time(id),
         }
-    }
-
-    /// Sends a request; its outcome follows as an effect that names the id given back.
-    pub(crate) fn request(&mut self, request: Request) -> u64 {
-        let Request {
-            method,
-            params,
-            timeout,
-            progress,
-        } = request;
-        let id = self.next_id;
-        self.next_id += 1;
-        if let Err(fault) = self.may_send(params.as_deref()) {
-            self.effects.push(Effect::Reject { call: id, fault });
-            return id;
-        }
-        // Without a token nobody tells that a slow call is alive, and the timeout would cut it.
-        let asked = if progress || timeout.is_some() {
-            let Some(asked) = frame::ask_for_progress(params.as_deref(), id) else {
-                let fault = Fault::misuse("`_meta` of the params must be an object");
-                self.effects.push(Effect::Reject { call: id, fault });
-                return id;
-            };
-            Some(asked)
-        } else {
-            None
-        };
-        let (params, token) = match asked {
-            Some((params, token)) => (Some(params), Some(token)),
-            None => (params, None),
-        };
-        let number = self.put(frame::request(id, &method, params.as_deref()));
-        if let Some(timeout) = timeout {
-            self.effects
-                .push(Effect::StartTimer(Timer::Call(id), timeout));
-        }
-        self.calls.push(Call {
-            id,
-            method,
-            timeout,
-            progress,
-            token,
-            number,
-        });
-        id
-    }
-
-    /// The program no longer wants the answer to a call.
-    pub(crate) fn cancel(&mut self, id: u64) {
-        if let Some(call) = self.calls.iter().find(|call| call.id == id) {
-            let sentence = format!("{} was aborted", call.method);
-            self.abandon(id, Fault::new("aborted", Side::Browser, sentence));
-        }
-    }
-
-    /// Sends a notification.
-    pub(crate) fn notify(&mut self, method: &str, params: Option<&str>) -> Result<(), Fault> {
-        self.may_send(params)?;
-        self.put(frame::notification(method, params));
-        Ok(())
     }
 
     /// From now on this page answers `method`, or no longer does.
@@ -314,6 +247,7 @@ impl Client {
             )),
             Phase::Open if self.way.link != Link::Up => {
                 self.effects.push(Effect::CloseSocket);
+                self.settle_all(&closed_by_page());
                 self.finish(1000, String::new(), None);
             }
             Phase::Open => {
@@ -332,67 +266,10 @@ impl Client {
         matches!(self.phase, Phase::Closing | Phase::Closed)
     }
 
-    fn may_send(&self, params: Option<&str>) -> Result<(), Fault> {
-        if params.is_some_and(|params| !params.starts_with('{')) {
-            return Err(Fault::misuse("params must be an object"));
-        }
-        match self.phase {
-            Phase::Open if self.line.has_room() => Ok(()),
-            Phase::Open => Err(too_many_pending()),
-            Phase::Opening | Phase::Waiting => Err(Fault::misuse(
-                "the session is not ready yet: wait for connect",
-            )),
-            Phase::Closing | Phase::Closed => Err(closed_by_page()),
-        }
-    }
-
-    /// Ends a call without its answer, and says so to the MCP server.
-    fn abandon(&mut self, id: u64, fault: Fault) {
-        let method = self
-            .calls
-            .iter()
-            .find(|call| call.id == id)
-            .map(|call| call.method.as_str());
-        // MCP forbids to cancel the handshake.
-        if method.is_some_and(|method| method != "initialize") {
-            self.put(frame::cancelled(id, &fault.message));
-        }
-        if self.forget(id) {
-            self.effects.push(Effect::Reject { call: id, fault });
-        }
-    }
-
-    /// Whether the call was in flight; it no longer is.
-    fn forget(&mut self, id: u64) -> bool {
-        let Some(at) = self.calls.iter().position(|call| call.id == id) else {
-            return false;
-        };
-        if self.calls.remove(at).timeout.is_some() {
-            self.effects.push(Effect::StopTimer(Timer::Call(id)));
-        }
-        true
-    }
-
     fn enter(&mut self, state: State, reason: Option<Cow<'static, str>>) {
         if self.state != state {
             self.state = state;
             self.effects.push(Effect::State(state, reason));
-        }
-    }
-
-    fn settle_all(&mut self, fault: &Fault) {
-        for call in std::mem::take(&mut self.calls) {
-            if call.timeout.is_some() {
-                self.effects.push(Effect::StopTimer(Timer::Call(call.id)));
-            }
-            let may_have_run = self.line.may_have_arrived(call.number);
-            self.effects.push(Effect::Reject {
-                call: call.id,
-                fault: fault.of_call(may_have_run),
-            });
-        }
-        for ask in std::mem::take(&mut self.asks) {
-            self.effects.push(Effect::Withdraw { ask: ask.number });
         }
     }
 
@@ -416,19 +293,6 @@ impl Client {
             fault,
         });
     }
-}
-
-/// Why the program may not send more for now.
-const TOO_MUCH: &str = "too much waits to be sent to the bridge";
-
-pub(crate) fn too_many_pending() -> Fault {
-    Fault::new("too_many_pending", Side::Browser, TOO_MUCH).with_hint(
-        "wait for earlier calls, or for the session to be ready again, before making more",
-    )
-}
-
-fn closed_by_page() -> Fault {
-    Fault::new("socket_closed", Side::Browser, "the session is closed")
 }
 
 #[cfg(test)]

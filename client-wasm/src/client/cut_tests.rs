@@ -11,6 +11,7 @@ use proptest::test_runner::Config;
 use proptest::test_runner::TestRunner;
 
 use super::*;
+use crate::effect::Request;
 use crate::json::Members;
 
 /// What is on its way.

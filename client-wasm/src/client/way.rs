@@ -1,5 +1,5 @@
-//! How a session comes by its sockets: what it does when one is lost, falls silent or is back.
-//! Owns the right to come back, the tries and the signs of life; never decides what a frame means.
+//! How a session comes by its sockets: what it does when one is lost, and when it is back.
+//! Owns the right to come back and the tries; never decides what a frame means.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -15,14 +15,6 @@ use crate::frame::{self, Pass, Resumed};
 /// How soon the bridge hears of what arrived.
 const ACK: Duration = Duration::from_secs(1);
 
-/// Silence after which the bridge is asked whether it is there, while something is awaited; and
-/// while nothing is, for the sake of what the MCP server may have to tell.
-const SILENCE: Duration = Duration::from_secs(15);
-const LONG_SILENCE: Duration = Duration::from_secs(45);
-
-/// How long the bridge may take to answer that.
-const PONG: Duration = Duration::from_secs(5);
-
 /// How long a socket may take from its first byte to `resumed`.
 const TRY: Duration = Duration::from_secs(10);
 
@@ -32,9 +24,6 @@ const STEADY: Duration = Duration::from_secs(10);
 /// The longest pause before the second try; it doubles with each one, up to the longest of all.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
-/// A slow line is mistaken for a dead one at most so often in a row: patience doubles each time.
-const MOST_PATIENCE: u32 = 4;
 
 /// Tries to take up the session of an earlier page before a new one is asked for.
 const TRIES_OF_A_NEW_PAGE: u32 = 3;
@@ -52,19 +41,10 @@ pub(super) struct Way {
     pass: Option<Pass>,
     /// The state to go back to.
     before: State,
-    online: bool,
     /// Sockets that were tried since the last that lasted.
     tries: u32,
     /// A try came to nothing that the bridge may still hear of, and then close our socket for.
     haunted: bool,
-    /// Whether anything has arrived since this was last looked at.
-    heard: bool,
-    /// What the timer for silence was set to, while it runs.
-    watching: Option<Duration>,
-    /// Whether a `pong` is waited for.
-    probing: bool,
-    /// How often the usual patience is doubled.
-    patience: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,13 +64,8 @@ impl Default for Way {
             link: Link::Down,
             pass: None,
             before: State::Connecting,
-            online: true,
             tries: 0,
             haunted: false,
-            heard: false,
-            watching: None,
-            probing: false,
-            patience: 0,
         }
     }
 }
@@ -109,7 +84,7 @@ impl Client {
     }
 
     /// Sends a frame that does not count.
-    fn put_beside(&mut self, text: String) {
+    pub(super) fn put_beside(&mut self, text: String) {
         self.effects.push(Effect::Send(text.into()));
     }
 
@@ -130,6 +105,11 @@ impl Client {
             self.admit(pass, false);
             self.watch();
         }
+    }
+
+    /// Whether a lost socket is not the end.
+    pub(super) fn can_return(&self) -> bool {
+        self.way.pass.is_some()
     }
 
     /// Begins with the session of an earlier page instead of a new one.
@@ -158,7 +138,7 @@ impl Client {
 
     /// Counts a frame from the bridge and acknowledges it, unless it bears no number.
     pub(super) fn count(&mut self, numbered: bool, bytes: usize) {
-        self.way.heard = true;
+        self.pulse.hear();
         if !numbered {
             return;
         }
@@ -184,15 +164,6 @@ impl Client {
             Ok(true) => self.way.tries = 0,
             Ok(false) => {}
             Err(Miscounted) => self.lose("miscounted", "the bridge counts otherwise"),
-        }
-    }
-
-    /// The bridge answered `ping`.
-    pub(super) fn ponged(&mut self) {
-        if std::mem::take(&mut self.way.probing) {
-            self.way.patience = 0;
-            self.effects.push(Effect::StopTimer(Timer::Pong));
-            self.watch();
         }
     }
 
@@ -270,7 +241,7 @@ impl Client {
         self.last_error = None;
         self.way.haunted |= self.way.link == Link::Trying;
         self.way.link = Link::Down;
-        self.way.probing = false;
+        self.pulse.stop();
         if self.phase == Phase::Opening {
             if self.way.tries >= TRIES_OF_A_NEW_PAGE {
                 return self.begin_instead();
@@ -283,7 +254,7 @@ impl Client {
                 .as_ref()
                 .map_or(Duration::ZERO, |it| it.window);
             self.effects.push(Effect::StartTimer(Timer::Window, window));
-            let reason = if self.way.online { why } else { "offline" };
+            let reason = if self.pulse.online { why } else { "offline" };
             self.enter(State::Detached, Some(Cow::Borrowed(reason)));
         }
         self.try_soon();
@@ -308,7 +279,7 @@ impl Client {
 
     /// The first try is made at once, and the others after a pause.
     fn try_soon(&mut self) {
-        if !self.way.online {
+        if !self.pulse.online {
             return;
         }
         if self.way.tries == 0 {
@@ -319,7 +290,7 @@ impl Client {
         self.effects.push(Effect::StartTimer(Timer::Retry, pause));
     }
 
-    fn try_now(&mut self) {
+    pub(super) fn try_now(&mut self) {
         let Some(pass) = &self.way.pass else { return };
         let token = segment(&pass.token);
         let query = if self.phase == Phase::Opening {
@@ -342,31 +313,6 @@ impl Client {
         }
     }
 
-    /// The timer for silence fired.
-    pub(super) fn silent(&mut self) {
-        self.way.watching = None;
-        if std::mem::take(&mut self.way.heard) {
-            self.watch();
-        } else {
-            self.probe();
-        }
-    }
-
-    /// No `pong` in time.
-    pub(super) fn unanswered(&mut self) {
-        if self.way.link != Link::Up || !self.way.probing {
-            return;
-        }
-        if std::mem::take(&mut self.way.heard) {
-            // Something large may be before it.
-            self.effects
-                .push(Effect::StartTimer(Timer::Pong, self.patience(PONG)));
-        } else {
-            self.way.patience = (self.way.patience + 1).min(MOST_PATIENCE);
-            self.lost("silent");
-        }
-    }
-
     /// The pause before the next try is over.
     pub(super) fn retry(&mut self) {
         if self.way.link == Link::Down {
@@ -377,7 +323,7 @@ impl Client {
     /// A try took too long.
     pub(super) fn give_up_try(&mut self) {
         if self.way.link == Link::Trying {
-            self.way.patience = (self.way.patience + 1).min(MOST_PATIENCE);
+            self.pulse.be_more_patient();
             self.lost("silent");
         }
     }
@@ -398,62 +344,5 @@ impl Client {
             self.way.tries = 0;
             self.way.haunted = false;
         }
-    }
-
-    /// Whether this machine has a network.
-    pub(crate) fn network(&mut self, online: bool) {
-        if std::mem::replace(&mut self.way.online, online) == online {
-            return;
-        }
-        if online {
-            self.woke();
-        } else if self.way.link == Link::Down {
-            self.effects.push(Effect::StopTimer(Timer::Retry));
-        } else {
-            self.probe();
-        }
-    }
-
-    /// The page is seen again, or the machine slept: whatever was known of the socket is old.
-    pub(crate) fn woke(&mut self) {
-        if self.is_over() || self.way.pass.is_none() || !self.way.online {
-            return;
-        }
-        match self.way.link {
-            Link::Down => self.try_now(),
-            Link::Trying => {}
-            Link::Up => self.probe(),
-        }
-    }
-
-    /// From now on silence means something.
-    fn watch(&mut self) {
-        if self.way.link != Link::Up || self.way.pass.is_none() || self.way.probing {
-            return;
-        }
-        let awaits = !self.calls.is_empty() || self.line.awaits();
-        let silence = if awaits { SILENCE } else { LONG_SILENCE };
-        if self.way.watching.is_none_or(|set| set > silence) {
-            self.way.watching = Some(silence);
-            self.effects
-                .push(Effect::StartTimer(Timer::Silence, silence));
-        }
-    }
-
-    /// Asks the bridge whether it is still there.
-    fn probe(&mut self) {
-        let may_ask = self.way.link == Link::Up && self.way.pass.is_some() && !self.is_over();
-        if may_ask && !self.way.probing {
-            self.way.probing = true;
-            self.way.heard = false;
-            self.put_beside(frame::ping());
-            self.effects
-                .push(Effect::StartTimer(Timer::Pong, self.patience(PONG)));
-        }
-    }
-
-    /// A slow line is given more time once it was taken for a dead one.
-    fn patience(&self, usual: Duration) -> Duration {
-        usual * (1 << self.way.patience)
     }
 }
