@@ -90,11 +90,11 @@ impl Client {
     pub(crate) fn open(&mut self, timeout: Duration, resumable: bool, token: Option<String>) {
         self.timeout = timeout;
         self.way.wanted = resumable;
-        self.effects.push(Effect::State(State::Connecting, None));
-        self.effects.push(Effect::StartTimer(Timer::Ready, timeout));
+        self.ask_for(Effect::State(State::Connecting, None));
+        self.start(Timer::Ready, timeout);
         match token {
             Some(token) => self.take_up(token),
-            None => self.effects.push(Effect::Begin),
+            None => self.ask_for(Effect::Begin),
         }
     }
 
@@ -134,7 +134,7 @@ impl Client {
     pub(crate) fn fail(&mut self, fault: Fault) {
         match self.phase {
             Phase::Opening | Phase::Waiting => {
-                self.effects.push(Effect::CloseSocket);
+                self.ask_for(Effect::CloseSocket);
                 self.finish(1000, String::new(), Some(fault));
             }
             Phase::Open | Phase::Closing | Phase::Closed => {}
@@ -246,19 +246,30 @@ impl Client {
                 "the session was given up before it was ready",
             )),
             Phase::Open if self.way.link != Link::Up => {
-                self.effects.push(Effect::CloseSocket);
+                self.ask_for(Effect::CloseSocket);
                 self.settle_all(&closed_by_page());
                 self.finish(1000, String::new(), None);
             }
             Phase::Open => {
                 self.phase = Phase::Closing;
-                self.effects.push(Effect::CloseSocket);
-                self.effects
-                    .push(Effect::StartTimer(Timer::Closed, CLOSING));
+                self.ask_for(Effect::CloseSocket);
+                self.start(Timer::Closed, CLOSING);
                 self.settle_all(&closed_by_page());
             }
             Phase::Closing | Phase::Closed => {}
         }
+    }
+
+    fn ask_for(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    fn start(&mut self, timer: Timer, after: Duration) {
+        self.ask_for(Effect::StartTimer(timer, after));
+    }
+
+    fn stop(&mut self, timer: Timer) {
+        self.ask_for(Effect::StopTimer(timer));
     }
 
     /// Whether the page, or what happened, has ended the session.
@@ -269,12 +280,12 @@ impl Client {
     fn enter(&mut self, state: State, reason: Option<Cow<'static, str>>) {
         if self.state != state {
             self.state = state;
-            self.effects.push(Effect::State(state, reason));
+            self.ask_for(Effect::State(state, reason));
         }
     }
 
     fn finish(&mut self, code: u16, reason: String, fault: Option<Fault>) {
-        self.effects.push(match self.phase {
+        self.ask_for(match self.phase {
             Phase::Closing => Effect::StopTimer(Timer::Closed),
             Phase::Opening | Phase::Waiting | Phase::Open | Phase::Closed => {
                 Effect::StopTimer(Timer::Ready)
@@ -287,7 +298,7 @@ impl Client {
         self.settle_all(&unanswered);
         let why = fault.as_ref().map(|fault| fault.code.clone());
         self.enter(State::Closed, Some(why.unwrap_or("closed".into())));
-        self.effects.push(Effect::Closed {
+        self.ask_for(Effect::Closed {
             code,
             reason,
             fault,

@@ -96,7 +96,7 @@ test("a page with leave and nobody to talk to is told that nothing answers", asy
 });
 
 test("a page that nobody gave leave or refused it is told that the browser asks", async () => {
-  const { code, hint } = await outcome(secure);
+  const { code, hint } = await outcome(secure, "prompt");
   assert.equal(code, "unreachable");
   assert.match(hint, /answer with Allow and connect again/);
 });

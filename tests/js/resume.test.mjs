@@ -1,5 +1,7 @@
 // What a session does about a socket that is lost.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { FootbridgeError, connect } from "footbridge";
@@ -39,6 +41,13 @@ async function keeping(t, { resumed = { recovered: true, received: 0 }, routes }
   return { url, calls, server, next };
 }
 
+/** A session that does not outlive its test. */
+async function open(t, options) {
+  const session = await connect(options);
+  t.after(() => session.close());
+  return session;
+}
+
 /** The next frame that is no `ack`. */
 async function message(peer) {
   for (;;) {
@@ -57,7 +66,7 @@ const failure = (promise) =>
 test("calls wait for the next socket, and what was missed is sent once", async (t) => {
   const states = [];
   const { url, next } = await keeping(t);
-  const session = await connect({ url, server: "demo", onState: (state, info) => states.push([state, info]) });
+  const session = await open(t, { url, server: "demo", onState: (state, info) => states.push([state, info]) });
   const first = await next();
   assert.equal(session.resumed, false);
   const call = session.request("tools/call", { n: 1 });
@@ -84,7 +93,7 @@ test("calls wait for the next socket, and what was missed is sent once", async (
 
 test("requests and notifications made without a socket go out in order when there is one", async (t) => {
   const { url, next } = await keeping(t);
-  const session = await connect({ url, server: "demo" });
+  const session = await open(t, { url, server: "demo" });
   const detached = new Promise((resolve) => session.on("state", (state) => state === "detached" && resolve()));
   (await next()).socket.terminate();
   await detached;
@@ -101,7 +110,7 @@ test("requests and notifications made without a socket go out in order when ther
 
 test("a session that was not asked to be kept ends with its socket", async (t) => {
   const { url, peer } = await bridge(t, { counts: true });
-  const session = await connect({ url, server: "demo", resume: false });
+  const session = await open(t, { url, server: "demo", resume: false });
   const call = failure(session.request("a"));
   const bridgeEnd = await peer;
   assert.equal((await bridgeEnd.receive()).method, "a");
@@ -116,7 +125,7 @@ test("a session that the bridge no longer has says which calls may have run", as
   const closes = [];
   const states = [];
   const { url, next } = await keeping(t, { resumed: { recovered: false, received: 0 } });
-  const session = await connect({ url, server: "demo", onState: (state, info) => states.push({ state, ...info }) });
+  const session = await open(t, { url, server: "demo", onState: (state, info) => states.push({ state, ...info }) });
   session.on("close", (info) => closes.push(info));
   const first = await next();
   const sent = failure(session.request("sent"));
@@ -140,7 +149,7 @@ test("a session that the bridge no longer has says which calls may have run", as
 
 test("a session that is taken up elsewhere is left to whoever has it", async (t) => {
   const { url, next } = await keeping(t);
-  const session = await connect({ url, server: "demo" });
+  const session = await open(t, { url, server: "demo" });
   const closed = new Promise((resolve) => session.on("close", resolve));
   const peer = await next();
   peer.send({ type: "error", error: "Another socket has it.", code: "taken_over", side: "browser" });
@@ -152,7 +161,7 @@ test("a session that is taken up elsewhere is left to whoever has it", async (t)
 test("a session closed while it has no socket is ended over HTTP", async (t) => {
   const routes = { [`DELETE /api/mcp/ws/${SESSION}`]: () => [200, { status: true, message: "Session ended" }] };
   const { url, calls, server, next } = await keeping(t, { routes });
-  const session = await connect({ url, token: "secret", server: "demo" });
+  const session = await open(t, { url, token: "secret", server: "demo" });
   const peer = await next();
   const detached = new Promise((resolve) => session.on("state", (state) => state === "detached" && resolve()));
   // From here on nobody answers an upgrade.
@@ -165,4 +174,27 @@ test("a session closed while it has no socket is ended over HTTP", async (t) => 
   assert.equal(session.state, "closed");
   assert.equal((await ended).headers.authorization, "Bearer secret");
   assert.ok(calls.every(({ url }) => !url.includes("resume=")), "the token of the way back goes to the socket alone");
+});
+
+test("the example of the README lives through a lost socket", async (t) => {
+  const readme = readFileSync(join(import.meta.dirname, "node_modules/footbridge/README.md"), "utf8");
+  const example = [...readme.matchAll(/```js\n(import[\s\S]*?)```/g)].map(([, text]) => text).find((text) => text.includes("resume: {"));
+  assert.ok(example.includes("http://127.0.0.1:8000"));
+  const { url, next } = await keeping(t);
+  const printed = t.mock.method(console, "log", () => {});
+  const source = example
+    .replace("http://127.0.0.1:8000", url)
+    .replace('"footbridge"', JSON.stringify(import.meta.resolve("footbridge")));
+  const running = import(`data:text/javascript,${encodeURIComponent(source)}`);
+  const first = await next();
+  const { params } = await message(first);
+  assert.deepEqual(params, { name: "add", arguments: { a: 2, b: 3 } });
+  first.socket.terminate();
+  const second = await next();
+  second.result((await message(second)).id, { content: [{ type: "text", text: "5" }] });
+  await running;
+  assert.deepEqual(
+    printed.mock.calls.flatMap((call) => call.arguments),
+    ["connecting", "starting", "ready", "new", "detached: socket_lost", "ready", "5", "closed: closed"],
+  );
 });

@@ -32,14 +32,14 @@ impl Client {
         let id = self.next_id;
         self.next_id += 1;
         if let Err(fault) = self.may_send(params.as_deref()) {
-            self.effects.push(Effect::Reject { call: id, fault });
+            self.ask_for(Effect::Reject { call: id, fault });
             return id;
         }
         // Without a token nobody tells that a slow call is alive, and the timeout would cut it.
         let asked = if progress || timeout.is_some() {
             let Some(asked) = frame::ask_for_progress(params.as_deref(), id) else {
                 let fault = Fault::misuse("`_meta` of the params must be an object");
-                self.effects.push(Effect::Reject { call: id, fault });
+                self.ask_for(Effect::Reject { call: id, fault });
                 return id;
             };
             Some(asked)
@@ -52,8 +52,7 @@ impl Client {
         };
         let number = self.put(frame::request(id, &method, params.as_deref()));
         if let Some(timeout) = timeout {
-            self.effects
-                .push(Effect::StartTimer(Timer::Call(id), timeout));
+            self.start(Timer::Call(id), timeout);
         }
         self.calls.push(Call {
             id,
@@ -131,7 +130,7 @@ impl Client {
             self.put(frame::cancelled(id, &fault.message));
         }
         if self.forget(id) {
-            self.effects.push(Effect::Reject { call: id, fault });
+            self.ask_for(Effect::Reject { call: id, fault });
         }
     }
 
@@ -141,7 +140,7 @@ impl Client {
             return false;
         };
         if self.calls.remove(at).timeout.is_some() {
-            self.effects.push(Effect::StopTimer(Timer::Call(id)));
+            self.stop(Timer::Call(id));
         }
         true
     }
@@ -150,16 +149,16 @@ impl Client {
     pub(super) fn settle_all(&mut self, fault: &Fault) {
         for call in std::mem::take(&mut self.calls) {
             if call.timeout.is_some() {
-                self.effects.push(Effect::StopTimer(Timer::Call(call.id)));
+                self.stop(Timer::Call(call.id));
             }
             let may_have_run = self.line.may_have_arrived(call.number);
-            self.effects.push(Effect::Reject {
+            self.ask_for(Effect::Reject {
                 call: call.id,
                 fault: fault.of_call(may_have_run),
             });
         }
         for ask in std::mem::take(&mut self.asks) {
-            self.effects.push(Effect::Withdraw { ask: ask.number });
+            self.ask_for(Effect::Withdraw { ask: ask.number });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a session does about a frame from the bridge.
 //! Owns how answers find their calls, and how the MCP server's requests reach the page.
 
+use super::calls::Call;
 use super::way::{Link, STALLED};
 use super::{Ask, Client, Phase};
 use crate::effect::{Effect, State, Timer};
@@ -30,13 +31,13 @@ impl Client {
             Frame::Result { id, result } => {
                 if self.forget(id) {
                     let result = result.to_owned();
-                    self.effects.push(Effect::Resolve { call: id, result });
+                    self.ask_for(Effect::Resolve { call: id, result });
                 }
             }
             Frame::Error { id, error } => {
                 if self.forget(id) {
                     let fault = Fault::from_rpc(error);
-                    self.effects.push(Effect::Reject { call: id, fault });
+                    self.ask_for(Effect::Reject { call: id, fault });
                 }
             }
             Frame::Other => {}
@@ -67,13 +68,13 @@ impl Client {
             Control::Ready | Control::Closing => {}
             Control::Initialized => {
                 if self.phase == Phase::Waiting {
-                    self.effects.push(Effect::StopTimer(Timer::Ready));
+                    self.stop(Timer::Ready);
                 }
                 self.phase = Phase::Open;
-                self.effects.push(Effect::Ready(text.to_owned()));
+                self.ask_for(Effect::Ready(text.to_owned()));
                 self.enter(State::Ready, None);
             }
-            Control::Stderr(line) => self.effects.push(Effect::Stderr(line)),
+            Control::Stderr(line) => self.ask_for(Effect::Stderr(line)),
             Control::Error(fault) => {
                 if self.phase == Phase::Waiting && fault.code != STALLED {
                     self.fail(fault);
@@ -106,7 +107,7 @@ impl Client {
             method: method.clone(),
         });
         let params = params.unwrap_or("{}").to_owned();
-        self.effects.push(Effect::Ask {
+        self.ask_for(Effect::Ask {
             ask,
             method,
             params,
@@ -121,13 +122,13 @@ impl Client {
                     && let Some(at) = self.asks.iter().position(|ask| ask.id == id)
                 {
                     let ask = self.asks.remove(at).number;
-                    self.effects.push(Effect::Withdraw { ask });
+                    self.ask_for(Effect::Withdraw { ask });
                 }
             }
             _ => {}
         }
         let params = params.unwrap_or("{}").to_owned();
-        self.effects.push(Effect::Notification { method, params });
+        self.ask_for(Effect::Notification { method, params });
     }
 
     /// Whether the progress was that of a call whose program wants to hear of it.
@@ -139,20 +140,22 @@ impl Client {
             .calls
             .iter()
             .find(|call| call.token.as_deref() == Some(token));
-        let Some(call) = call else {
+        let Some(&Call {
+            id,
+            timeout,
+            progress,
+            ..
+        }) = call
+        else {
             return false;
         };
-        if let Some(timeout) = call.timeout {
-            self.effects
-                .push(Effect::StartTimer(Timer::Call(call.id), timeout));
+        if let Some(timeout) = timeout {
+            self.start(Timer::Call(id), timeout);
         }
-        if call.progress {
+        if progress {
             let params = params.unwrap_or("{}").to_owned();
-            self.effects.push(Effect::Progress {
-                call: call.id,
-                params,
-            });
+            self.ask_for(Effect::Progress { call: id, params });
         }
-        call.progress
+        progress
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Client;
 use super::way::Link;
-use crate::effect::{Effect, Timer};
+use crate::effect::Timer;
 use crate::frame;
 
 /// Silence after which the bridge is asked whether it is there, while something is awaited; and
@@ -67,7 +67,7 @@ impl Client {
     pub(super) fn ponged(&mut self) {
         if std::mem::take(&mut self.pulse.probing) {
             self.pulse.patience = 0;
-            self.effects.push(Effect::StopTimer(Timer::Pong));
+            self.stop(Timer::Pong);
             self.watch();
         }
     }
@@ -89,8 +89,7 @@ impl Client {
         }
         if std::mem::take(&mut self.pulse.heard) {
             // Something large may be before it.
-            self.effects
-                .push(Effect::StartTimer(Timer::Pong, self.patience(PONG)));
+            self.start(Timer::Pong, self.patience(PONG));
         } else {
             self.pulse.be_more_patient();
             self.lost("silent");
@@ -105,7 +104,7 @@ impl Client {
         if online {
             self.woke();
         } else if self.way.link == Link::Down {
-            self.effects.push(Effect::StopTimer(Timer::Retry));
+            self.stop(Timer::Retry);
         } else {
             self.probe();
         }
@@ -132,8 +131,7 @@ impl Client {
         let silence = if awaits { SILENCE } else { LONG_SILENCE };
         if self.pulse.watching.is_none_or(|set| set > silence) {
             self.pulse.watching = Some(silence);
-            self.effects
-                .push(Effect::StartTimer(Timer::Silence, silence));
+            self.start(Timer::Silence, silence);
         }
     }
 
@@ -144,8 +142,7 @@ impl Client {
             self.pulse.probing = true;
             self.pulse.heard = false;
             self.put_beside(frame::ping());
-            self.effects
-                .push(Effect::StartTimer(Timer::Pong, self.patience(PONG)));
+            self.start(Timer::Pong, self.patience(PONG));
         }
     }
 

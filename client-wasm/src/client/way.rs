@@ -77,7 +77,7 @@ impl Client {
         let up = self.way.link == Link::Up;
         let number = self.line.put(&text, up);
         if up {
-            self.effects.push(Effect::Send(text));
+            self.ask_for(Effect::Send(text));
             self.watch();
         }
         number
@@ -85,7 +85,7 @@ impl Client {
 
     /// Sends a frame that does not count.
     pub(super) fn put_beside(&mut self, text: String) {
-        self.effects.push(Effect::Send(text.into()));
+        self.ask_for(Effect::Send(text.into()));
     }
 
     /// The session's first socket is open.
@@ -127,13 +127,13 @@ impl Client {
     /// The session of an earlier page is out of reach: asks for a new one.
     pub(super) fn begin_instead(&mut self) {
         for timer in [Timer::Retry, Timer::Try] {
-            self.effects.push(Effect::StopTimer(timer));
+            self.stop(timer);
         }
         self.way.pass = None;
         self.way.tries = 0;
         self.way.link = Link::Down;
         self.last_error = None;
-        self.effects.push(Effect::Begin);
+        self.ask_for(Effect::Begin);
     }
 
     /// Counts a frame from the bridge and acknowledges it, unless it bears no number.
@@ -146,7 +146,7 @@ impl Client {
             Some(Haste::Now) => self.acknowledge(),
             // One timer for all that arrive before it fires.
             Some(Haste::Soon) if self.line.untold() == 1 => {
-                self.effects.push(Effect::StartTimer(Timer::Ack, ACK));
+                self.start(Timer::Ack, ACK);
             }
             Some(Haste::Soon) | None => return,
         }
@@ -175,11 +175,11 @@ impl Client {
             pass,
         } = resumed;
         for timer in [Timer::Try, Timer::Window] {
-            self.effects.push(Effect::StopTimer(timer));
+            self.stop(timer);
         }
         // The bridge has closed them, or does not know them.
-        self.effects.push(Effect::CloseAbandoned);
-        self.effects.push(Effect::StartTimer(Timer::Steady, STEADY));
+        self.ask_for(Effect::CloseAbandoned);
+        self.start(Timer::Steady, STEADY);
         self.way.link = Link::Up;
         if self.phase == Phase::Opening {
             if recovered {
@@ -204,7 +204,7 @@ impl Client {
     }
 
     fn admit(&mut self, pass: Pass, taken_up: bool) {
-        self.effects.push(Effect::Pass {
+        self.ask_for(Effect::Pass {
             token: pass.token.clone(),
             taken_up,
         });
@@ -234,9 +234,9 @@ impl Client {
         if self.is_over() {
             return;
         }
-        self.effects.push(Effect::Abandon);
+        self.ask_for(Effect::Abandon);
         for timer in [Timer::Try, Timer::Pong, Timer::Steady] {
-            self.effects.push(Effect::StopTimer(timer));
+            self.stop(timer);
         }
         self.last_error = None;
         self.way.haunted |= self.way.link == Link::Trying;
@@ -253,7 +253,7 @@ impl Client {
                 .pass
                 .as_ref()
                 .map_or(Duration::ZERO, |it| it.window);
-            self.effects.push(Effect::StartTimer(Timer::Window, window));
+            self.start(Timer::Window, window);
             let reason = if self.pulse.online { why } else { "offline" };
             self.enter(State::Detached, Some(Cow::Borrowed(reason)));
         }
@@ -262,7 +262,7 @@ impl Client {
 
     /// The session behind the socket is gone, or is no longer ours.
     pub(super) fn lose(&mut self, reason: &'static str, sentence: &str) {
-        self.effects.push(Effect::CloseSocket);
+        self.ask_for(Effect::CloseSocket);
         self.finish(1006, String::new(), Some(Fault::lost(reason, sentence)));
     }
 
@@ -287,7 +287,7 @@ impl Client {
         }
         let doubled = PAUSE.saturating_mul(1 << self.way.tries.min(16));
         let pause = doubled.min(LONGEST_PAUSE);
-        self.effects.push(Effect::StartTimer(Timer::Retry, pause));
+        self.start(Timer::Retry, pause);
     }
 
     pub(super) fn try_now(&mut self) {
@@ -300,10 +300,9 @@ impl Client {
         };
         self.way.tries += 1;
         self.way.link = Link::Trying;
-        self.effects.push(Effect::StopTimer(Timer::Retry));
-        self.effects
-            .push(Effect::StartTimer(Timer::Try, self.patience(TRY)));
-        self.effects.push(Effect::Connect(query));
+        self.stop(Timer::Retry);
+        self.start(Timer::Try, self.patience(TRY));
+        self.ask_for(Effect::Connect(query));
     }
 
     /// It was long enough ago that something arrived.
