@@ -12,7 +12,8 @@ use crate::fault::Fault;
 pub(crate) enum Effect {
     /// Ask the bridge for a new session, and open its socket.
     Begin,
-    /// Open another socket for the same session, with this query.
+    /// Open another socket for the same session, with this query and the number of the attempt,
+    /// which grows from one to the next, also from page to page.
     Connect(String),
     /// The socket is lost: nothing that it still brings counts. It is not closed, because the
     /// bridge would end the session for a close frame that reaches it.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gloo_timers::callback::Timeout;
-use js_sys::Math;
+use js_sys::{Date, Math};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
 
@@ -33,6 +33,8 @@ pub(crate) struct Task {
     socket: RefCell<Option<Handle>>,
     /// Sockets that nobody listens to any more, and that must not be closed yet.
     abandoned: RefCell<Vec<Handle>>,
+    /// The last attempt to come back to the session, in milliseconds since 1970.
+    attempt: Cell<f64>,
     /// Which socket counts: what an earlier one brings does not.
     turn: Cell<u32>,
     /// Stops the `connect` route when nobody waits for it any more.
@@ -69,6 +71,7 @@ impl Task {
             url: RefCell::default(),
             socket: RefCell::new(None),
             abandoned: RefCell::default(),
+            attempt: Cell::new(0.0),
             turn: Cell::new(0),
             opening: AbortController::new().ok(),
             callers: RefCell::default(),
@@ -237,7 +240,11 @@ impl Task {
     fn perform(self: &Rc<Self>, effect: Effect) {
         match effect {
             Effect::Begin => self.connect(None),
-            Effect::Connect(query) => self.connect(Some(query)),
+            Effect::Connect(query) => {
+                let attempt = Date::now().max(self.attempt.get() + 1.0);
+                self.attempt.set(attempt);
+                self.connect(Some(format!("{query}&attempt={}", attempt as u64)));
+            }
             Effect::Abandon => {
                 self.turn.set(self.turn.get() + 1);
                 if let Some(socket) = self.socket.borrow_mut().take() {

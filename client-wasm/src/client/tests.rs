@@ -748,9 +748,11 @@ fn check_loss(script: &str, code: &str, reason: &str) {
     let effects = client.take_effects();
     let rejected: Vec<String> = effects
         .iter()
-        .filter_map(|effect| match effect {
-            Effect::Reject { call, fault } => Some(format!("{call} {}", fault.to_json())),
-            _ => None,
+        .filter_map(|effect| {
+            let Effect::Reject { call, fault } = effect else {
+                return None;
+            };
+            Some(format!("{call} {}", fault.to_json()))
         })
         .collect();
     assert_eq!(rejected.len(), 2);

@@ -43,8 +43,6 @@ pub(super) struct Way {
     before: State,
     /// Sockets that were tried since the last that lasted.
     tries: u32,
-    /// A try came to nothing that the bridge may still hear of, and then close our socket for.
-    haunted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +63,6 @@ impl Default for Way {
             pass: None,
             before: State::Connecting,
             tries: 0,
-            haunted: false,
         }
     }
 }
@@ -217,8 +214,6 @@ impl Client {
             return false;
         }
         match code {
-            // It may be our own try of before that came late.
-            4409 => self.way.haunted && self.phase != Phase::Opening,
             // Idle sessions are ended with the same code as stalled sockets.
             4408 => why.is_none_or(|fault| fault.code == STALLED),
             // Whoever has no room for a socket now may have it soon.
@@ -239,7 +234,6 @@ impl Client {
             self.stop(timer);
         }
         self.last_error = None;
-        self.way.haunted |= self.way.link == Link::Trying;
         self.way.link = Link::Down;
         self.pulse.stop();
         if self.phase == Phase::Opening {
@@ -341,7 +335,6 @@ impl Client {
     pub(super) fn steady(&mut self) {
         if self.way.link == Link::Up {
             self.way.tries = 0;
-            self.way.haunted = false;
         }
     }
 }
