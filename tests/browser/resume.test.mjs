@@ -1,6 +1,6 @@
 // Sessions that outlive their sockets: the real page, the real bridge, a real MCP server, and a line that is cut.
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -17,15 +17,20 @@ const html = '<!doctype html><link rel="icon" href="data:,"><title>resume</title
 let site;
 let line;
 let bridge;
+let port;
 let browser;
 let sequence = 0;
 
 before(async () => {
   site = await startSite(html, package_);
-  line = await startLine(() => Number(new URL(bridge.origin).port));
+  line = await startLine(() => port);
   browser = await startBrowser("--host-resolver-rules=MAP bridge.test 127.0.0.1", "--disable-background-timer-throttling");
   // The page reaches the bridge by the line alone.
-  bridge = await startBridge("--allow-origin", site.origin, "--public-url", `http://bridge.test:${line.port}`);
+  mkdirSync(join(folder, "run"), { mode: 0o700 });
+  process.env.XDG_RUNTIME_DIR = join(folder, "run");
+  bridge = await startBridge("--allow-origin", site.origin, "--public-url", `http://bridge.test:${line.port}`, "--runtime-file");
+  // The file is named after the port that the bridge really listens on.
+  [port] = readdirSync(join(folder, "run/footbridge")).map((name) => Number.parseInt(name, 10));
 });
 
 after(async () => {
@@ -267,7 +272,7 @@ test("a session that is gone when its page is loaded again is replaced by a new 
   const options = { resume: { key: "gone" } };
   const { page } = await opened(server.params, options);
   const first = await page.evaluate(() => window.open_());
-  const ended = await fetch(`${bridge.origin}/api/mcp/ws/${first.id}`, { method: "DELETE", headers: { authorization: `Bearer ${bridge.token}` } });
+  const ended = await fetch(`http://127.0.0.1:${port}/api/mcp/ws/${first.id}`, { method: "DELETE", headers: { authorization: `Bearer ${bridge.token}` } });
   assert.equal(ended.status, 200);
   await state(page, "closed");
   // As if the page had gone before it heard.
