@@ -284,3 +284,21 @@ test("a session that is gone when its page is loaded again is replaced by a new 
   assert.notEqual(second.id, first.id);
   await page.context().close();
 });
+
+test("the playground says that it has lost its socket, and that it is back", async () => {
+  const { page, problems } = await openPage(browser);
+  await page.goto(bridge.url);
+  await page.getByTestId("connect-demo").click();
+  const shows = (state) => page.locator(`[data-testid="state"][data-state="${state}"]`).waitFor();
+  await shows("ready");
+  line.isDown = true;
+  line.cutAll();
+  await shows("detached");
+  assert.equal(await page.getByTestId("state").innerText(), "Reconnecting");
+  line.isDown = false;
+  await shows("ready");
+  // What this test is made of: sockets that nobody answers, and a name that is not this machine's and has no TLS.
+  const expected = /WebSocket connection|a request to bridge\.test|Cross-Origin-Opener-Policy/;
+  assert.deepEqual(problems.filter((problem) => !expected.test(problem)), []);
+  await page.context().close();
+});
