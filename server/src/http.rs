@@ -10,6 +10,9 @@ mod openapi;
 mod page;
 mod socket;
 
+#[cfg(feature = "echo")]
+pub use socket::echo::echo;
+
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -5,6 +5,8 @@
 
 mod ahead;
 mod browser;
+#[cfg(feature = "echo")]
+pub(crate) mod echo;
 mod frames;
 mod link;
 mod opening;

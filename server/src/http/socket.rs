@@ -1,5 +1,7 @@
 //! The WebSocket upgrade: whose right opens the session, which dialect, and how a refusal reaches the page.
 
+#[cfg(feature = "echo")]
+pub(super) mod echo;
 mod farewell;
 
 use std::cell::OnceCell;
