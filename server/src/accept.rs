@@ -131,6 +131,8 @@ async fn serve_peers(
     let ending = Ending {
         tasks: connections.clone(),
         limit: limits.close_timeout,
+        // A session's own bound on a browser that does not read, which has a close code, comes first.
+        stall: limits.stall_timeout * 2,
         stop: stop.clone(),
         runtime: Handle::current(),
     };

@@ -5,7 +5,6 @@
 
 mod ahead;
 mod browser;
-#[cfg(feature = "echo")]
 pub(crate) mod echo;
 mod frames;
 mod link;
@@ -157,7 +156,6 @@ async fn run_with<B: Browser>(
             link = link.again(start());
         }
     };
-
     session.publish();
     tokio::join!(session.line.close(&reason), link.stop());
     meters::session_ended(reason.code);

@@ -190,6 +190,45 @@ fn has_test(text: &str, file: &str, name: &str) -> bool {
 }
 
 #[test]
+fn the_numbers_of_the_faults_are_those_of_their_tests() {
+    let security = read("SECURITY.md");
+    let cells = |line: &str| -> Vec<String> {
+        line.split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let rows: Vec<Vec<String>> = security
+        .lines()
+        .filter(|line| {
+            ["| F", "| L", "| S"]
+                .iter()
+                .any(|start| line.starts_with(start))
+        })
+        .map(cells)
+        .collect();
+    assert!(rows.len() >= 12, "{}", rows.len());
+    for row in rows {
+        let [_, kind, _, test, usual, thorough, run, _] = row.as_slice() else {
+            panic!("{row:?}");
+        };
+        let (file, name) = named_tests(test)[0];
+        let text = read(file);
+        let at = text
+            .find(&format!("async fn {name}("))
+            .expect("a test of that name");
+        let body = &text[at..];
+        let body = &body[..body.find("\n}\n").unwrap_or(body.len())];
+        let counts = format!("times({usual}, {thorough})");
+        assert!(
+            body.replace('_', "").contains(&counts),
+            "{kind} {name}: {counts}"
+        );
+        assert!(
+            run.contains(thorough.as_str()),
+            "{kind} {name} was run as often: {run}"
+        );
+    }
+}
+
+#[test]
 fn every_test_that_security_names_exists() {
     let security = read("SECURITY.md");
     let named = named_tests(&security);

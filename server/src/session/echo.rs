@@ -2,6 +2,7 @@
 //!
 //! Owns no reading, writing or closing of its own: all three are the line's, as in a session.
 //! Never part of the product: it needs the cargo feature `echo`.
+#![cfg(feature = "echo")]
 
 use std::io;
 use std::pin::Pin;
