@@ -27,8 +27,9 @@ const GONE: Duration = Duration::from_secs(20);
 /// Calls that are on their way when something happens to a server.
 const IN_FLIGHT: usize = 3;
 
-/// Bounds that no test of this file is about: as many sessions in as short a time as it takes.
-const MANY: &str = "connections = 4000\npending_tickets = 4000\nconnects_per_minute = 60000\nconnects_burst = 4000";
+/// Bounds that no test of this file is about: as many sessions in as short a time as it takes, and pages that hold calls and
+/// read nothing meanwhile.
+const MANY: &str = "connections = 4000\npending_tickets = 4000\nconnects_per_minute = 60000\nconnects_burst = 4000\nping_interval = 3600\npong_timeout = 3600\nrequest_timeout = 3600";
 
 fn signal(name: &str, pid: u32) {
     let status = Command::new("kill").args([name, &pid.to_string()]).status();
