@@ -740,6 +740,22 @@ fn wrong_control_frames() -> Vec<Row> {
         row("Stderr", json!({ "type": ["stderr"], "enabled": true })),
         row("Ping", json!({ "type": "PING" })),
         row("Ping", json!({ "type": ["ping"] })),
+        row("Resumable", json!({ "type": ["resumable"] })),
+        row("Resumable", json!({ "type": "resumable " })),
+        row("Ack", json!({ "type": "ack" })),
+        row("Ack", json!({ "type": "ack", "received": -1 })),
+        row("Ack", json!({ "type": "ack", "received": "1" })),
+        row("Ack", json!({ "type": "ack", "received": 1.5 })),
+        (
+            "Ack",
+            r#"{"type":"ack","received":18446744073709551616}"#.to_owned(),
+            invalid(),
+        ),
+        (
+            "Ack",
+            json!({ "type": "ack", "received": 9_999_999 }).to_string(),
+            Told::Nothing,
+        ),
         row("text", json!({ "type": "initialized" })),
         row("text", json!({ "type": 7 })),
         row("text", json!({ "type": null })),
@@ -1065,6 +1081,10 @@ async fn a_socket_whose_url_is_wrong_is_told_so_in_its_dialect_and_closed() {
             4000,
         ),
         (format!("ticket={ticket}"), 4000),
+        ("resume=".to_owned(), 4004),
+        ("resume=AAAA&received=0".to_owned(), 4004),
+        ("resume=AAAA&received=-1".to_owned(), 4400),
+        (format!("resume={}&received=0", "A".repeat(20_000)), 4004),
         (format!("server_params={}&ticket=", base64("{}")), 4004),
         (format!("server_params={}&ticket=AAAA", base64("{}")), 4004),
         (
@@ -1081,6 +1101,9 @@ async fn a_socket_whose_url_is_wrong_is_told_so_in_its_dialect_and_closed() {
         ),
     ] {
         for subprotocol in ["", "mcp", "footbridge.v1"] {
+            // A session can be taken up again in one dialect alone.
+            let is_other = query.starts_with("resume") && subprotocol != "footbridge.v1";
+            let close = if is_other { 4400 } else { close };
             let url = format!("/api/mcp/ws/x?{query}");
             let headers = [
                 ("authorization", authorization.as_str()),
@@ -1096,7 +1119,7 @@ async fn a_socket_whose_url_is_wrong_is_told_so_in_its_dialect_and_closed() {
             n_sent += 1;
         }
     }
-    assert_eq!(n_sent, 48);
+    assert_eq!(n_sent, 60);
     assert_eq!(descendants(bridge.pid()), [0_u32; 0], "nothing was started");
     // None of it has used the ticket up.
     let mut page = bridge

@@ -22,26 +22,28 @@ use tokio::time::Instant;
 use tokio::time::sleep_until;
 
 use crate::config::Limits;
-use crate::session::Browser;
 use crate::session::browser::Heard;
 use crate::session::browser::Line;
+use crate::session::outgoing::Hoard;
+use crate::session::sockets::Socket;
 
 /// What a text begins with that stands for a binary frame; no case of the suite sends it.
 const BINARY: &str = "\u{0}a binary frame: ";
 
 /// Gives back what comes until the socket is closed or broken.
-pub(crate) async fn echo<B: Browser>(browser: B, limits: Limits) {
-    let mut line = Line::new(Binary(browser), &limits, Instant::now());
+pub(crate) async fn echo(socket: Socket, limits: Limits) {
+    let socket = Box::new(Binary(socket));
+    let mut line = Line::new(socket, false, &limits, Hoard::default(), Instant::now());
     let reason = loop {
         let (deadline, may_read) = (line.deadline(), line.has_room());
         let heard = tokio::select! {
             heard = line.turn(may_read) => Some(heard),
-            () = sleep_until(deadline) => None,
+            () = sleep_until(deadline.unwrap_or_else(Instant::now)) => None,
         };
         match heard {
             Some(Heard::Text(text)) => line.push(text),
-            Some(Heard::Wrote | Heard::Paused) => {}
-            Some(Heard::Left) => break Fault::new(FaultCode::SessionEnded, "The browser left."),
+            Some(Heard::Wrote | Heard::Paused | Heard::Acknowledged) => {}
+            Some(Heard::Left(_)) => break Fault::new(FaultCode::SessionEnded, "The browser left."),
             Some(Heard::TooLarge) => {
                 break Fault::new(FaultCode::FrameTooLarge, "A frame is too large.");
             }
@@ -57,9 +59,9 @@ pub(crate) async fn echo<B: Browser>(browser: B, limits: Limits) {
 
 /// A socket whose binary frames are texts to the line, which makes no difference between the two, and are binary again
 /// when they go back.
-struct Binary<B>(B);
+struct Binary(Socket);
 
-impl<B: Browser> Stream for Binary<B> {
+impl Stream for Binary {
     type Item = io::Result<Frame>;
 
     fn poll_next(
@@ -73,7 +75,7 @@ impl<B: Browser> Stream for Binary<B> {
     }
 }
 
-impl<B: Browser> Sink<Frame> for Binary<B> {
+impl Sink<Frame> for Binary {
     type Error = io::Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

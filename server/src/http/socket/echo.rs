@@ -31,6 +31,6 @@ async fn upgrade(request: &Request, Data(limits): Data<&Limits>) -> Response {
     socket
         .protocols(dialect.subprotocol())
         .config(socket_config(&limits))
-        .on_upgrade(move |stream| give_back(stream, limits))
+        .on_upgrade(move |stream| give_back(Box::new(stream), limits))
         .into_response()
 }
