@@ -8,6 +8,8 @@ mod browser;
 pub(crate) mod echo;
 mod events;
 mod frames;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod link;
 mod opening;
 mod outgoing;
