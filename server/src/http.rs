@@ -3,6 +3,8 @@
 //! Owns the mapping between HTTP and the rest. Never talks to an upstream.
 
 mod api;
+#[cfg(feature = "echo")]
+mod echo;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod metrics;
@@ -11,7 +13,7 @@ mod page;
 mod socket;
 
 #[cfg(feature = "echo")]
-pub use socket::echo::echo;
+pub use echo::echo;
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;

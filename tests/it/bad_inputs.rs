@@ -250,7 +250,7 @@ fn wrong_for_every_route(base: &Raw) -> Vec<(&'static str, Raw, &'static str, u1
 }
 
 /// A body for `POST connect` whose params are the demo's with these members instead.
-fn params_with(members: Value) -> String {
+fn params_with(members: &Value) -> String {
     let mut params = json!({ "type": "StdioServerParams", "command": "/bin/true" });
     for (name, value) in members.as_object().expect("members") {
         params[name] = value.clone();
@@ -274,17 +274,17 @@ fn wrong_for_route(bridge: &Bridge, method: &str, path: &str) -> Vec<(String, Ra
                 ),
                 named(
                     "text",
-                    raw(CONNECT).body("text/plain", params_with(json!({}))),
+                    raw(CONNECT).body("text/plain", params_with(&json!({}))),
                     415,
                 ),
                 named(
                     "no media type",
-                    raw(CONNECT).body("", params_with(json!({}))),
+                    raw(CONNECT).body("", params_with(&json!({}))),
                     415,
                 ),
                 named(
                     "no credential",
-                    json(&params_with(json!({}))).instead("Authorization", None),
+                    json(&params_with(&json!({}))).instead("Authorization", None),
                     401,
                 ),
                 named("an empty body", json(""), 400),
@@ -405,7 +405,7 @@ fn wrong_for_route(bridge: &Bridge, method: &str, path: &str) -> Vec<(String, Ra
             ] {
                 rows.push((
                     format!("params with {members}"),
-                    json(&params_with(members)),
+                    json(&params_with(&members)),
                     status,
                 ));
             }

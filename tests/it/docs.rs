@@ -185,7 +185,11 @@ fn has_test(text: &str, file: &str, name: &str) -> bool {
     };
     // Without the attribute nobody runs it.
     let before = &text[..at];
-    let last = before.rfind("test]").max(before.rfind("proptest! {"));
+    let attributes = ["test]", "::test(", "proptest! {"];
+    let last = attributes
+        .iter()
+        .filter_map(|attribute| before.rfind(attribute))
+        .max();
     last.is_some_and(|last| !before[last..].contains("fn "))
 }
 

@@ -1,7 +1,5 @@
 //! The WebSocket upgrade: whose right opens the session, which dialect, and how a refusal reaches the page.
 
-#[cfg(feature = "echo")]
-pub(super) mod echo;
 mod farewell;
 mod returning;
 
@@ -133,7 +131,7 @@ pub(super) async fn upgrade(
         .into_response()
 }
 
-async fn accept(request: &Request) -> Result<(DialectName, WebSocket), Fault> {
+pub(super) async fn accept(request: &Request) -> Result<(DialectName, WebSocket), Fault> {
     let no_upgrade = || {
         Fault::new(
             FaultCode::BadRequest,
@@ -163,7 +161,7 @@ async fn accept(request: &Request) -> Result<(DialectName, WebSocket), Fault> {
     Ok((dialect, socket))
 }
 
-fn socket_config(limits: &Limits) -> WebSocketConfig {
+pub(super) fn socket_config(limits: &Limits) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(READ_BUFFER)

@@ -10,10 +10,10 @@ use poem::Response;
 use poem::handler;
 use poem::web::Data;
 
-use super::accept;
-use super::socket_config;
 use crate::config::Limits;
 use crate::http::refuse;
+use crate::http::socket::accept;
+use crate::http::socket::socket_config;
 use crate::session::echo::echo as give_back;
 
 /// A socket that gives back what it gets, whoever asks.
