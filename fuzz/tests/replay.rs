@@ -15,8 +15,10 @@ use footbridge_fuzz::Target;
 use footbridge_fuzz::mutate::Numbers;
 use footbridge_fuzz::mutate::mutate;
 
-/// Mutations of one target; `FOOTBRIDGE_FUZZ_RUNS` asks for more.
+/// Mutations of one target.
 const RUNS: usize = 1_000;
+/// And when `FOOTBRIDGE_THOROUGH` is set, as for the tests of `tests/`.
+const THOROUGH_RUNS: usize = 1_000_000;
 /// The longest input that is made.
 const MAX_BYTES: usize = 4096;
 /// How long nothing may move: far above what any input takes on the slowest machine.
@@ -98,9 +100,8 @@ fn replay(name: &'static str) {
     let known = corpus(name);
     assert!(!known.is_empty(), "{name} has no corpus");
     watched(name, known.clone().into_iter().map(|(_, bytes)| bytes));
-    let n_runs = std::env::var_os("FOOTBRIDGE_FUZZ_RUNS")
-        .and_then(|runs| runs.to_str()?.parse().ok())
-        .unwrap_or(RUNS);
+    let is_thorough = std::env::var_os("FOOTBRIDGE_THOROUGH").is_some();
+    let n_runs = if is_thorough { THOROUGH_RUNS } else { RUNS };
     let mut numbers = Numbers::new(name.len() as u64);
     let mutations = (0..n_runs).map(move |_| {
         let mut input = known[numbers.below(known.len())].1.clone();

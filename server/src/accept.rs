@@ -4,11 +4,9 @@
 //! failed accepts without a pause. Never looks at what a request asks for.
 
 mod connection;
-mod linger;
 mod peers;
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -33,7 +31,6 @@ use poem::http::uri::Scheme;
 use poem::web::LocalAddr;
 use poem::web::RemoteAddr;
 use tokio::io::AsyncRead;
-use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -52,8 +49,7 @@ use tracing::warn;
 use crate::config::Limits;
 use crate::meters;
 use connection::Connection;
-use linger::Ending;
-use linger::Lingering;
+use connection::Ending;
 use peers::Peers;
 use peers::Place;
 use peers::is_anyone;
@@ -61,10 +57,6 @@ use peers::is_this_machine;
 
 /// The longest pause after an accept that failed, as it does when file descriptors run out.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
-
-/// Bytes that are still read from a peer that is turned away. A socket closed over unread bytes is reset, and the
-/// peer would not see why.
-const LAST_BYTES: usize = 64 * 1024;
 
 /// What a peer is told that has too many connections.
 const TOO_MANY: &[u8] =
@@ -138,8 +130,9 @@ async fn serve_peers(
     let connections = TaskTracker::new();
     let ending = Ending {
         tasks: connections.clone(),
-        places: Arc::new(Semaphore::new(limits.connections)),
         limit: limits.close_timeout,
+        // A session's own bound on a browser that does not read, which has a close code, comes first.
+        stall: limits.stall_timeout * 2,
         stop: stop.clone(),
         runtime: Handle::current(),
     };
@@ -178,8 +171,10 @@ async fn serve_peers(
         };
         pause = Duration::from_millis(5);
         let house = house.clone();
-        let stream = Lingering::new(stream, ending.clone());
-        let connection = |peer| Connection::new(stream, permit, peer, meters::connection());
+        let connection = |peer| {
+            let places = (permit, peer, meters::connection());
+            Connection::new(stream, places, ending.clone())
+        };
         match peers.place(remote.ip()) {
             Place::Taken(peer) => {
                 connections.spawn(house.serve(connection(peer), remote));
@@ -235,10 +230,7 @@ impl House {
                     .header_read_timeout(left.max(house.head_timeout / 10));
                 house.speak(stream, (local, remote), Scheme::HTTPS).await;
             }
-            Ok(Err((error, stream))) => {
-                debug!(%error, "no TLS with this peer");
-                let _ = timeout(self.close_timeout, linger(stream)).await;
-            }
+            Ok(Err((error, _stream))) => debug!(%error, "no TLS with this peer"),
             Err(_) => meters::reached("head_timeout"),
         }
     }
@@ -305,28 +297,10 @@ impl House {
 
     /// Tells a peer that it has too many connections. With TLS that would take a handshake, so it is only closed.
     async fn turn_away(self, mut stream: Connection) {
-        let told = async {
-            if self.tls.is_none() {
-                stream.write_all(TOO_MANY).await?;
-            }
-            linger(stream).await
-        };
-        let _ = timeout(self.close_timeout, told).await;
-    }
-}
-
-/// Closes in order: the peer gets to read what was written, whatever it is still writing itself.
-async fn linger(mut stream: Connection) -> io::Result<()> {
-    stream.shutdown().await?;
-    let mut rest = [0; 4096];
-    let mut n_bytes = 0;
-    while n_bytes < LAST_BYTES {
-        match stream.read(&mut rest).await? {
-            0 => break,
-            n => n_bytes += n,
+        if self.tls.is_none() {
+            let _ = timeout(self.close_timeout, stream.write_all(TOO_MANY)).await;
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,12 +3,17 @@
 //! Owns the mapping between HTTP and the rest. Never talks to an upstream.
 
 mod api;
+#[cfg(feature = "echo")]
+mod echo;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod metrics;
 mod openapi;
 mod page;
 mod socket;
+
+#[cfg(feature = "echo")]
+pub use echo::echo;
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;

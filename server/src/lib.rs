@@ -11,6 +11,11 @@
 //!
 //! Dialects translate, the bridge decides, the session waits, upstreams carry.
 
+#[cfg(all(feature = "echo", not(debug_assertions)))]
+compile_error!(
+    "the feature `echo` is for tests; a release has no socket that answers whoever asks"
+);
+
 pub mod accept;
 pub mod audit;
 pub mod bridge;

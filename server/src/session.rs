@@ -5,6 +5,7 @@
 
 mod ahead;
 mod browser;
+pub(crate) mod echo;
 mod events;
 mod frames;
 #[cfg(feature = "fuzzing")]
@@ -197,7 +198,6 @@ async fn run_with(
             link = link.again(start());
         }
     };
-
     session.publish();
     tokio::join!(session.line.close(&reason), link.stop());
     meters::session_ended(reason.code);

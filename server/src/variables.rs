@@ -7,7 +7,7 @@ pub const OWN: &str = "FOOTBRIDGE_";
 
 /// Variables that decide which code a program runs. An operator may set them; a value that a caller chose must not
 /// get into one, unless the caller may start any command anyway.
-const OF_CODE: [&str; 17] = [
+const OF_CODE: [&str; 23] = [
     "PATH",
     "IFS",
     "ENV",
@@ -24,16 +24,23 @@ const OF_CODE: [&str; 17] = [
     "RUBYOPT",
     "RUBYLIB",
     "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "_JAVA_OPTIONS",
+    "CLASSPATH",
+    "DOTNET_STARTUP_HOOKS",
+    "PROMPT_COMMAND",
+    "PS4",
     "HOME",
 ];
 
-/// And beginnings of such names: of the dynamic loaders, of git, of npm's and uv's settings.
-const OF_CODE_BEGINNINGS: [&str; 7] = [
+/// And beginnings of such names: of the dynamic loaders, of git, of the settings of npm, uv and pip.
+const OF_CODE_BEGINNINGS: [&str; 8] = [
     "LD_",
     "DYLD_",
     "GIT_",
     "NPM_CONFIG_",
     "UV_",
+    "PIP_",
     "BASH_FUNC_",
     OWN,
 ];
@@ -68,6 +75,8 @@ mod tests {
             "PATH",
             "GIT_SSH_COMMAND",
             "JAVA_TOOL_OPTIONS",
+            "_JAVA_OPTIONS",
+            "PIP_INDEX_URL",
             "npm_config_registry",
             "FOOTBRIDGE_MARK",
         ] {

@@ -264,9 +264,11 @@ impl Message {
             (Some(_), _, _) => Err(shape(
                 "a message has either \"method\" or an outcome, not both",
             )),
-            (None, Some(_), Some(_)) => Err(shape(
-                "a response has either \"result\" or \"error\", not both",
-            )),
+            // Its sender waits for no answer, and has that id for a request of its own.
+            (None, Some(_), Some(_)) => Err(Malformed::Shape {
+                problem: "a response has either \"result\" or \"error\", not both",
+                id: None,
+            }),
             (None, None, None) => Err(shape("a message needs \"method\", \"result\" or \"error\"")),
             (None, _, _) => Err(shape("a response needs the \"id\" of its request")),
         }

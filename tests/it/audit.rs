@@ -10,6 +10,7 @@ use footbridge_tests::Speech;
 use footbridge_tests::TOKEN;
 use footbridge_tests::eventually;
 use footbridge_tests::servers;
+use footbridge_tests::times;
 use reqwest::Method;
 use serde_json::Value;
 use serde_json::json;
@@ -400,33 +401,39 @@ fn mend(path: &Path) {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_stops_no_session_and_what_waited_is_written_once_there_is_room() {
-    let folder = Scratch::new();
-    let path = on_a_full_disk(&folder);
-    let bridge = bridge(&path, &[]).await;
-    for _ in 0..3 {
-        let mut page = bridge.open(&servers::fake(), "").await;
-        page.frame_of("initialized").await;
-        page.close().await;
+    let n_disks = times(1, 50);
+    let mut filled = 0;
+    for _ in 0..n_disks {
+        let folder = Scratch::new();
+        let path = on_a_full_disk(&folder);
+        let bridge = bridge(&path, &[]).await;
+        for _ in 0..3 {
+            let mut page = bridge.open(&servers::fake(), "").await;
+            page.frame_of("initialized").await;
+            page.close().await;
+        }
+        let told = || {
+            bridge
+                .log()
+                .matches("the audit log cannot be written")
+                .count()
+        };
+        assert!(eventually(WRITTEN, || told() > 0).await, "{}", bridge.log());
+        assert_eq!(bridge.get("/health/ready").await.0, 200);
+        mend(&path);
+        wait_for(&path, "session_closed", 3).await;
+        let all = records(&path);
+        assert_eq!(
+            all[0]["event"], "bridge_started",
+            "nothing is lost: {all:?}"
+        );
+        assert_eq!(of(&all, "lost").len(), 0);
+        assert_eq!(told(), 1, "it is said once");
+        assert!(eventually(WRITTEN, || bridge.log().contains("is written again")).await);
+        assert_eq!(bridge.terminate().await, Some(0));
+        filled += 1;
     }
-    let told = || {
-        bridge
-            .log()
-            .matches("the audit log cannot be written")
-            .count()
-    };
-    assert!(eventually(WRITTEN, || told() > 0).await, "{}", bridge.log());
-    assert_eq!(bridge.get("/health/ready").await.0, 200);
-    mend(&path);
-    wait_for(&path, "session_closed", 3).await;
-    let all = records(&path);
-    assert_eq!(
-        all[0]["event"], "bridge_started",
-        "nothing is lost: {all:?}"
-    );
-    assert_eq!(of(&all, "lost").len(), 0);
-    assert_eq!(told(), 1, "it is said once");
-    assert!(eventually(WRITTEN, || bridge.log().contains("is written again")).await);
-    assert_eq!(bridge.terminate().await, Some(0));
+    assert_eq!(filled, n_disks);
 }
 
 #[cfg(target_os = "linux")]

@@ -5,6 +5,7 @@ use footbridge_tests::DEADLINE;
 use footbridge_tests::Page;
 use footbridge_tests::Scratch;
 use footbridge_tests::TOKEN;
+use footbridge_tests::eventually;
 use footbridge_tests::servers;
 use footbridge_tests::within;
 use serde_json::Value;
@@ -130,6 +131,12 @@ async fn a_file_that_changes_is_taken_over_and_a_broken_one_is_not() {
         &json!({ "mcpServers": { "b": changed } }).to_string(),
     );
     until_offered(&bridge, &["b"]).await;
+    let metrics = bridge.metrics().await;
+    for (result, n) in [("used", 2), ("kept_old", 1)] {
+        let line =
+            format!("footbridge_reloads_total{{what=\"catalogue\",result=\"{result}\"}} {n}\n");
+        assert!(metrics.contains(&line), "{line} is missing in\n{metrics}");
+    }
     let (status, error) = refused(&bridge, &named("a", &json!({}))).await;
     assert_eq!(
         (status, &error["field"]),
@@ -170,11 +177,13 @@ async fn a_swapped_link_and_a_new_key_file_are_taken_over() {
     std::fs::rename(next, &link).expect("a rename");
     until_offered(&bridge, &["a", "b"]).await;
 
-    folder.write("key", "the-second-key\n");
-    let end = tokio::time::Instant::now() + DEADLINE;
-    while key("b").await != "the-second-key" {
-        assert!(tokio::time::Instant::now() < end, "{}", bridge.log());
-    }
+    // In one step, so that it is never read half-written; and asked for afterwards alone, because a ticket of before
+    // does not open what the server has become.
+    folder.write("next-key", "the-second-key\n");
+    std::fs::rename(folder.path("next-key"), folder.path("key")).expect("a rename");
+    let again = || count(&bridge, "the servers file was read again") >= 2;
+    assert!(eventually(DEADLINE, again).await, "{}", bridge.log());
+    assert_eq!(key("b").await, "the-second-key");
     assert!(!bridge.log().contains("-key\n"), "{}", bridge.log());
     assert!(!bridge.log().contains("second-key"));
 }

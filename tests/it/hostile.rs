@@ -45,7 +45,8 @@ async fn garbage_between_messages_loses_and_reorders_none_of_them() {
     for tool in ["garbage", "invalid_utf8"] {
         let mut page = hostile(&bridge, "footbridge.v1").await;
         let n = times(400, 100_000) as u64;
-        page.call_tool(tool, json!({ "n": n })).await;
+        let answer = page.call_tool(tool, json!({ "n": n })).await;
+        assert_eq!(answer["noise"], n, "{tool}");
         assert_eq!(numbers(&page), (0..n).collect::<Vec<_>>(), "{tool}");
         assert_usable(&mut page).await;
         page.close().await;
@@ -58,20 +59,23 @@ async fn a_line_without_end_ends_only_its_own_session_and_costs_no_more_than_the
     let mut other = hostile(&bridge, "footbridge.v1").await;
     let mut page = hostile(&bridge, "footbridge.v1").await;
     let before = holding(bridge.pid()).memory;
-    page.start("tools/call", json!({ "name": "endless_line" }))
-        .await;
-    let (frames, close) = page.until_closed().await;
-    assert_eq!(error(&frames)["code"], "upstream_too_large");
-    assert_eq!(close.map(|(code, _)| code), Some(4502));
-    let answer = frames.iter().find(|frame| frame["error"].is_object());
-    assert_eq!(
-        answer.expect("the call is answered")["error"]["data"]["code"],
-        "upstream_too_large"
-    );
-    let grown = holding(bridge.pid()).memory.saturating_sub(before);
-    // 16 MiB are the limit; a buffer that doubles may hold twice that for a moment.
-    assert!(grown < 64 * 1024, "{grown} KiB");
-    assert_usable(&mut other).await;
+    for _ in 0..times(1, 50) {
+        page.start("tools/call", json!({ "name": "endless_line" }))
+            .await;
+        let (frames, close) = page.until_closed().await;
+        assert_eq!(error(&frames)["code"], "upstream_too_large");
+        assert_eq!(close.map(|(code, _)| code), Some(4502));
+        let answer = frames.iter().find(|frame| frame["error"].is_object());
+        assert_eq!(
+            answer.expect("the call is answered")["error"]["data"]["code"],
+            "upstream_too_large"
+        );
+        let grown = holding(bridge.pid()).memory.saturating_sub(before);
+        // 16 MiB are the limit; a buffer that doubles may hold twice that for a moment.
+        assert!(grown < 64 * 1024, "{grown} KiB");
+        assert_usable(&mut other).await;
+        page = hostile(&bridge, "footbridge.v1").await;
+    }
     other.close().await;
 }
 
@@ -216,8 +220,12 @@ async fn a_flood_on_standard_error_costs_its_tail_only() {
     let bridge = Bridge::start().await;
     let mut page = hostile(&bridge, "footbridge.v1").await;
     let before = holding(bridge.pid()).memory;
-    page.call_tool("complain", json!({ "mb": times(64, 4000) }))
+    // Its pages are read by nobody but the bridge: the answer comes once the bridge has taken all of it.
+    let n_bytes = times(64, 4000) * 1_000_000;
+    let written = page
+        .call_tool("complain", json!({ "mb": n_bytes / 1_000_000 }))
         .await;
+    assert_eq!(written["written"], n_bytes);
     let grown = holding(bridge.pid()).memory.saturating_sub(before);
     assert!(grown < 8 * 1024, "{grown} KiB");
     assert_usable(&mut page).await;
@@ -258,58 +266,4 @@ async fn daemons_that_left_the_session_and_ignore_sigterm_are_gone_when_the_page
     page.close().await;
     let gone = eventually(Duration::from_secs(10), || alive(&family).is_empty()).await;
     assert!(gone, "{:?}", alive(&family));
-}
-
-#[tokio::test]
-async fn what_a_session_took_is_given_back_when_it_ends_however_it_ends() {
-    let bridge = Bridge::configured(
-        "[limits]\nstop_stdin_wait = 0.5\nconnections = 4000\npending_tickets = 4000\nconnects_per_minute = 60000\nconnects_burst = 4000",
-    )
-    .await;
-    let stdio = servers::fake();
-    let echo = footbridge_tests::Echo::start(footbridge_tests::Speech::Events).await;
-    let cycle = async |n: usize| {
-        let params = if n.is_multiple_of(2) {
-            &stdio
-        } else {
-            echo.params()
-        };
-        let mut page = bridge.open(params, "footbridge.v1").await;
-        page.frame_of("initialized").await;
-        let answer = page.call("fake/echo", json!({ "n": n })).await;
-        assert_eq!(answer["result"]["n"], n);
-        match n % 3 {
-            0 => page.close().await,
-            1 => drop(page),
-            _ => {
-                // Left in the middle of a call.
-                page.start("fake/hold", json!({})).await;
-            }
-        }
-    };
-    let idle = || {
-        let now = holding(bridge.pid());
-        now.family == 0
-    };
-    for n in 0..times(60, 1000) {
-        cycle(n).await;
-    }
-    assert!(eventually(Duration::from_secs(30), idle).await);
-    let before = holding(bridge.pid());
-    let n_cycles = times(200, 10_000);
-    for n in 0..n_cycles {
-        cycle(n).await;
-    }
-    let after = || holding(bridge.pid());
-    let back = eventually(Duration::from_secs(30), || {
-        let now = after();
-        now.family == 0 && now.files <= before.files + 2 && now.threads <= before.threads + 2
-    });
-    assert!(back.await, "{before:?} {:?}", after());
-    let grown = after().memory.saturating_sub(before.memory);
-    // A KiB for each session, and what an allocator keeps.
-    assert!(
-        grown < n_cycles as u64 + 8 * 1024,
-        "{grown} KiB in {n_cycles} sessions"
-    );
 }

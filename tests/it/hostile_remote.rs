@@ -1,10 +1,7 @@
-use std::time::Duration;
-
 use footbridge_tests::Bridge;
 use footbridge_tests::Hostile;
 use footbridge_tests::Trick;
 use footbridge_tests::When;
-use footbridge_tests::eventually;
 use footbridge_tests::holding;
 use footbridge_tests::servers;
 use serde_json::Value;
@@ -140,8 +137,7 @@ async fn a_trick_in_the_middle_of_a_session_costs_one_call_and_not_the_session()
         assert_eq!(server.bystander(), [""; 0], "{trick:?}");
         page.close().await;
     }
-    let back = || holding(bridge.pid()).files < 40;
-    assert!(eventually(Duration::from_secs(20), back).await);
+    assert!(bridge.closes_files_to(40).await);
 }
 
 #[tokio::test]

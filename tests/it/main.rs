@@ -2,6 +2,8 @@
 
 /// The audit log: what is in it, and what becomes of it on a full disk and when it is rotated.
 mod audit;
+/// Every route and every kind of frame, with input that is wrong.
+mod bad_inputs;
 /// The servers that an operator offers: inputs, references, limits, and a file that changes.
 mod catalogue;
 /// What `POST connect` takes and gives, and what its ticket is good for.
@@ -12,6 +14,8 @@ mod demo;
 mod docs;
 /// Remote MCP servers that cannot be used.
 mod failures;
+/// What is done to a session from outside: processes killed and stopped, nothing left of what the system gives.
+mod faults;
 /// Who may ask: what every request must pass, and each way to show who it is.
 mod gate;
 /// MCP servers over stdio that mean harm.
@@ -24,7 +28,7 @@ mod limits;
 mod lossless;
 /// What an operator can count, and who may.
 mod metrics;
-/// MCP servers as processes: how they are shut in and counted, and what becomes of those that are killed or stopped.
+/// MCP servers as processes: how they are shut in and counted.
 mod processes;
 /// Programs of other people and other languages against the bridge: SDK clients, the quickstart, the README.
 mod programs;

@@ -1,5 +1,4 @@
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use footbridge_tests::Bridge;
@@ -15,22 +14,8 @@ use serde_json::json;
 /// How long whatever was started may take to be gone.
 const GONE: Duration = Duration::from_secs(20);
 
-/// Calls that are on their way when something happens to a server.
-const IN_FLIGHT: usize = 3;
-
-/// How often to kill a server; more with `FOOTBRIDGE_TEST_KILLS`.
-fn kills() -> usize {
-    let more = std::env::vars().find(|(name, _)| name == "FOOTBRIDGE_TEST_KILLS");
-    more.map_or(50, |(_, number)| number.parse().expect("a number"))
-}
-
-fn signal(name: &str, pid: u32) {
-    let status = Command::new("kill").args([name, &pid.to_string()]).status();
-    assert!(status.is_ok_and(|status| status.success()), "{name} {pid}");
-}
-
 /// The process of a program below a bridge.
-fn process_of(bridge: &Bridge, program: &str) -> u32 {
+pub(crate) fn process_of(bridge: &Bridge, program: &str) -> u32 {
     let is_it = |pid: &u32| {
         std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with(program))
     };
@@ -40,93 +25,6 @@ fn process_of(bridge: &Bridge, program: &str) -> u32 {
         .collect();
     assert_eq!(found.len(), 1, "{found:?}");
     found[0]
-}
-
-/// A line of a process's status file.
-fn state(pid: u32) -> String {
-    std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default()
-}
-
-fn errors_for<'a>(frames: &'a [Value], id: &Value) -> Vec<&'a Value> {
-    let answers = frames.iter().filter(|frame| frame["id"] == *id);
-    answers
-        .filter(|frame| frame.get("method").is_none())
-        .collect()
-}
-
-#[tokio::test]
-async fn when_a_server_is_killed_every_call_in_flight_gets_one_error_and_nothing_is_left() {
-    let bridge = Bridge::start().await;
-    let (mut killed, mut answered) = (0, 0);
-    for _ in 0..kills() {
-        let mut page = bridge.open(&servers::fake(), "footbridge.v1").await;
-        page.frame_of("initialized").await;
-        let mut ids = Vec::new();
-        for _ in 0..IN_FLIGHT {
-            ids.push(page.start("fake/hold", json!({})).await);
-        }
-        let heard = page.call("fake/heard", json!({})).await;
-        let heard = heard["result"].to_string();
-        assert_eq!(
-            heard.matches("fake/hold").count(),
-            IN_FLIGHT,
-            "they are on their way"
-        );
-        let family = descendants(bridge.pid());
-        signal("-KILL", process_of(&bridge, "fake_mcp"));
-        killed += 1;
-        let (frames, close) = page.until_closed().await;
-        for id in &ids {
-            let answers = errors_for(&frames, id);
-            assert_eq!(answers.len(), 1, "{frames:?}");
-            assert_eq!(answers[0]["error"]["data"]["code"], "upstream_exited");
-            answered += 1;
-        }
-        assert_eq!(close.map(|(code, _)| code), Some(4502));
-        assert!(
-            eventually(GONE, || alive(&family).is_empty()).await,
-            "{family:?}"
-        );
-    }
-    assert_eq!((killed, answered), (kills(), kills() * IN_FLIGHT));
-    // Not even a zombie: the bridge has waited for every one of its children.
-    let children = format!("/proc/{0}/task/{0}/children", bridge.pid());
-    let without = eventually(GONE, || {
-        std::fs::read_to_string(&children).is_ok_and(|pids| pids.trim().is_empty())
-    });
-    assert!(without.await, "{:?}", std::fs::read_to_string(&children));
-}
-
-#[tokio::test]
-async fn a_server_that_stands_still_costs_its_call_and_not_the_session_and_is_still_ended() {
-    let bridge = Bridge::configured("[limits]\nrequest_timeout = 1").await;
-    let mut page = bridge.open(&servers::fake(), "footbridge.v1").await;
-    page.frame_of("initialized").await;
-    let server = process_of(&bridge, "fake_mcp");
-    let family = descendants(bridge.pid());
-    let mut stopped = 0;
-    for n in 0..3 {
-        signal("-STOP", server);
-        assert!(eventually(GONE, || state(server).contains(") T ")).await);
-        stopped += 1;
-        let answer = page.call("fake/echo", json!({ "n": n })).await;
-        assert_eq!(
-            answer["error"]["data"]["code"], "upstream_timeout",
-            "{answer}"
-        );
-        assert_eq!(answer["error"]["data"]["session"], "goes_on", "{answer}");
-        signal("-CONT", server);
-        // Of the same server: what it says to the call that is over reaches nobody.
-        let answer = page.call("fake/echo", json!({ "after": n })).await;
-        assert_eq!(answer["result"]["after"], n, "{answer}");
-    }
-    assert_eq!(stopped, 3);
-    signal("-STOP", server);
-    page.close().await;
-    assert!(
-        eventually(GONE, || alive(&family).is_empty()).await,
-        "{family:?}"
-    );
 }
 
 #[tokio::test]
@@ -161,38 +59,6 @@ async fn a_process_too_many_is_refused_until_one_ends() {
     let mut page = bridge.open(&servers::fake(), "footbridge.v1").await;
     page.frame_of("initialized").await;
     page.close().await;
-}
-
-#[tokio::test]
-async fn a_bridge_that_the_system_gives_no_more_files_says_so_and_recovers() {
-    let bridge = Bridge::start().await;
-    let limit = |files: usize| {
-        let mut command = Command::new("prlimit");
-        command.args([
-            "--pid",
-            &bridge.pid().to_string(),
-            &format!("--nofile={files}:"),
-        ]);
-        assert!(command.status().is_ok_and(|status| status.success()));
-    };
-    let (_, url) = bridge.connect(&servers::fake()).await;
-    let open = std::fs::read_dir(format!("/proc/{}/fd", bridge.pid())).expect("its files");
-    // Room for the socket, and not for the pipes of a process.
-    limit(open.count() + 1);
-    let mut page = bridge
-        .upgrade(&url, "footbridge.v1")
-        .await
-        .expect("the socket opens");
-    let (frames, close) = page.until_closed().await;
-    let error = frames.iter().find(|frame| frame["type"] == "error");
-    let error = error.unwrap_or_else(|| panic!("{frames:?}"));
-    assert_eq!(error["code"], "too_many_children", "{error}");
-    assert_eq!(close.map(|(code, _)| code), Some(4429));
-    limit(1024);
-    let mut page = bridge.open(&servers::fake(), "footbridge.v1").await;
-    page.frame_of("initialized").await;
-    page.close().await;
-    assert!(eventually(GONE, || descendants(bridge.pid()).is_empty()).await);
 }
 
 #[tokio::test]

@@ -1,14 +1,25 @@
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 use footbridge_tests::Bridge;
 use footbridge_tests::Scratch;
 use footbridge_tests::TOKEN;
+use footbridge_tests::eventually;
+use footbridge_tests::issuer::Issuer;
 use footbridge_tests::root;
 use footbridge_tests::servers;
 use footbridge_tests::within;
 use serde_json::Value;
 use serde_json::json;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::process::Command;
+
+use crate::tls::shake;
+use crate::tls::write_pair;
 
 /// Node.js 22, which has a global `WebSocket`; the machine's own may be older.
 fn node22() -> PathBuf {
@@ -275,4 +286,114 @@ fn the_readmes_commands_are_the_runners_two() {
         .map(str::trim)
         .collect();
     assert_eq!(commands, ["cargo xtask serve", "cargo xtask test"]);
+}
+
+/// The commands of a document that start a bridge, as their flags.
+fn commands(document: &str) -> Vec<Vec<String>> {
+    let blocks = document.split("```text\n").skip(1);
+    let blocks =
+        blocks.filter_map(|rest| rest.split("```").next()?.strip_prefix("footbridge serve "));
+    let flags = |block: &str| {
+        let words = block.replace("\\\n", " ");
+        words.split_whitespace().map(str::to_owned).collect()
+    };
+    blocks.map(flags).collect()
+}
+
+/// The status of a `GET` by a connection of its own.
+async fn status(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    host: &str,
+    path: &str,
+    headers: &str,
+) -> u16 {
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n{headers}connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("written");
+    let mut answer = Vec::new();
+    let _ = within("an answer", stream.read_to_end(&mut answer)).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    status.unwrap_or_else(|| panic!("{path}: {answer}"))
+}
+
+#[tokio::test]
+async fn the_readmes_bridges_for_others_let_in_whom_they_should() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md");
+    let commands = commands(&readme);
+    assert_eq!(commands.len(), 3, "{commands:?}");
+    let folder = Scratch::new();
+    let certificate = write_pair(&folder);
+    let issuer = Issuer::new("readme");
+    std::fs::rename(folder.path("tls.crt"), folder.path("cert.pem")).expect("it was written");
+    std::fs::rename(folder.path("tls.key"), folder.path("key.pem")).expect("it was written");
+    let offered = json!({ "mcpServers": { "fake": { "command": servers::fake_program() } } });
+    for (name, text) in [
+        ("token.txt", TOKEN.to_owned()),
+        (
+            "metrics.txt",
+            "the-token-that-reads-metrics-alone".to_owned(),
+        ),
+        ("servers.json", offered.to_string()),
+        ("keys.json", issuer.jwks().to_string()),
+        ("secret.txt", "the-secret-of-the-proxy-in-front".to_owned()),
+    ] {
+        folder.write(name, &text);
+    }
+    let bearer = |token: &str| format!("authorization: Bearer {token}\r\n");
+    let proxied = "x-user: ann\r\nx-footbridge-proxy-secret: the-secret-of-the-proxy-in-front\r\n";
+    let let_in = [
+        (bearer(TOKEN), bearer("wrong")),
+        (bearer(&issuer.token("ann")), bearer(TOKEN)),
+        (proxied.to_owned(), "x-user: ann\r\n".to_owned()),
+    ];
+    for (command, (good, bad)) in commands.iter().zip(let_in) {
+        // Free now, and with luck still when the bridge binds it.
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = free.expect("a port").port().to_string();
+        let flags: Vec<String> = command
+            .iter()
+            .map(|flag| {
+                let is_file = flag == "audit.jsonl" || folder.has(flag);
+                if is_file {
+                    folder.path(flag).to_string_lossy().into_owned()
+                } else {
+                    flag.replace("8443", &port)
+                }
+            })
+            .collect();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let bridge = Bridge::with(&flags, None).await;
+        let has_tls = flags.contains(&"--tls-cert");
+        let host = if has_tls {
+            format!("bridge.example:{port}")
+        } else {
+            "bridge.example".to_owned()
+        };
+        let get = async |path: &str, headers: &str| {
+            if has_tls {
+                let stream = shake(bridge.address(), &[&certificate]).await.expect("TLS");
+                status(stream, &host, path, headers).await
+            } else {
+                let stream = TcpStream::connect(bridge.address()).await.expect("TCP");
+                status(stream, &host, path, headers).await
+            }
+        };
+        assert_eq!(get("/api/mcp/servers", &good).await, 200, "{flags:?}");
+        assert_eq!(get("/api/mcp/servers", &bad).await, 401, "{flags:?}");
+        assert_eq!(get("/api/mcp/servers", "").await, 401, "{flags:?}");
+        if flags.contains(&"--metrics-token-file") {
+            let reader = bearer("the-token-that-reads-metrics-alone");
+            assert_eq!(get("/metrics", &reader).await, 200);
+            assert_eq!(get("/metrics", "").await, 401);
+            let written = || {
+                let log = std::fs::read_to_string(folder.path("audit.jsonl")).unwrap_or_default();
+                log.contains("bridge_started") && log.contains("request_refused")
+            };
+            assert!(eventually(footbridge_tests::DEADLINE, written).await);
+        }
+    }
 }

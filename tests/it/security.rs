@@ -1,5 +1,7 @@
 //! What an attacker gets: nothing. The gate in front of every kind of route, and secrets that stay secret.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,6 +10,7 @@ use footbridge_tests::Page;
 use footbridge_tests::Refused;
 use footbridge_tests::Scratch;
 use footbridge_tests::TOKEN;
+use footbridge_tests::root;
 use footbridge_tests::servers;
 use reqwest::Method;
 use serde_json::Value;
@@ -214,12 +217,14 @@ async fn another_host_or_origin_is_refused_on_every_kind_of_route() {
         (Method::GET, "/api/mcp/openapi.json"),
         (Method::GET, "/api/mcp/no/such/route"),
     ] {
+        let (rebound, everywhere) = (format!("evil.example:{port}"), format!("0.0.0.0:{port}"));
         let same_machine = format!("http://127.0.0.1:{}", port.wrapping_add(1));
         let other_scheme = format!("https://127.0.0.1:{port}");
         for (name, value, expected) in [
             ("host", "evil.example", 421),
             ("host", "127.0.0.1", 421),
-            ("host", "0.0.0.0:8000", 421),
+            ("host", &*rebound, 421),
+            ("host", &*everywhere, 421),
             ("origin", "https://evil.example", 403),
             ("origin", "null", 403),
             ("origin", &*same_machine, 403),
@@ -258,6 +263,74 @@ async fn another_host_or_origin_is_refused_on_every_kind_of_route() {
         let refused = Page::open(bridge.address(), &url, &headers).await.err();
         assert_eq!(refused, Some(Refused(expected)), "{name}");
     }
+}
+
+#[tokio::test]
+async fn nothing_that_is_served_without_a_credential_holds_the_token() {
+    let bridge = Bridge::start().await;
+    let mut seen = String::new();
+    for path in [
+        "/",
+        "/index.html",
+        "/favicon.svg",
+        "/no/such/file",
+        "/health/live",
+        "/health/ready",
+        "/api/mcp/openapi.json",
+        "/api/mcp/servers",
+        "/metrics",
+    ] {
+        let response = footbridge_tests::http()
+            .get(format!("http://{}{path}", bridge.address()))
+            .send()
+            .await
+            .expect("an answer");
+        seen.push_str(&format!("{:?}", response.headers()));
+        seen.push_str(&response.text().await.expect("a body"));
+    }
+    assert!(
+        seen.contains("<html") || seen.contains("<!doctype"),
+        "the page is among it"
+    );
+    assert!(!seen.contains(TOKEN));
+}
+
+/// What stands between quotes in a list of the sources.
+fn quoted(path: &str, begin: &str, end: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(root().join(path)).expect(path);
+    let (_, rest) = text.split_once(begin).expect(begin);
+    let (list, _) = rest.split_once(end).expect(end);
+    list.split('"')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_page_asks_anew_for_every_variable_that_decides_what_runs() {
+    let variables = "server/src/variables.rs";
+    let names = quoted(variables, "const OF_CODE: ", "];");
+    let mut beginnings = quoted(variables, "const OF_CODE_BEGINNINGS: ", "];");
+    beginnings.extend(quoted(variables, "pub const OWN: ", ";"));
+    assert!(
+        names.len() > 15 && beginnings.len() > 6,
+        "{names:?} {beginnings:?}"
+    );
+    let page =
+        std::fs::read_to_string(root().join("www/src/session/consent.ts")).expect("consent.ts");
+    let (_, pattern) = page
+        .split_once("const CHANGES_WHAT_RUNS = /^(")
+        .expect("the pattern");
+    let (pattern, _) = pattern
+        .split_once(")$/i;")
+        .expect("whatever the case of its letters");
+    let (begin, whole) = pattern
+        .split_once(")|^(")
+        .expect("beginnings, and whole names");
+    let words = |text: &str| text.split('|').map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(words(begin), beginnings);
+    assert_eq!(words(whole), names);
 }
 
 #[tokio::test]

@@ -65,7 +65,8 @@ impl Pair {
     }
 }
 
-fn write_pair(folder: &Scratch) -> CertificateDer<'static> {
+/// Writes a certificate for `localhost` and its key into a folder.
+pub(crate) fn write_pair(folder: &Scratch) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a pair");
     folder.write("tls.crt", &made.cert.pem());
     folder.write("tls.key", &made.signing_key.serialize_pem());
@@ -77,7 +78,7 @@ fn replace(new: &PathBuf, old: &PathBuf) {
 }
 
 /// Shakes hands, believing in these certificates alone.
-async fn shake(
+pub(crate) async fn shake(
     address: SocketAddr,
     trusted: &[&CertificateDer<'static>],
 ) -> std::io::Result<TlsStream<TcpStream>> {

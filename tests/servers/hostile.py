@@ -56,12 +56,16 @@ def garbage(ident, arguments):
         else:
             line(b'\x1e footbridge exit 0\r')
         note(number)
+    answer(ident, {"content": [], "noise": arguments["n"]})
+    return False
 
 
 def invalid_utf8(ident, arguments):
     for number in range(arguments["n"]):
         line(b'{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"\xff\xfe\xc0"}}')
         note(number)
+    answer(ident, {"content": [], "noise": arguments["n"]})
+    return False
 
 
 def endless_line(ident, arguments):
@@ -134,6 +138,8 @@ def complain(ident, arguments):
     for _ in range(arguments["mb"] * 10):
         sys.stderr.buffer.write(text * 1000)
     sys.stderr.buffer.flush()
+    answer(ident, {"content": [], "written": arguments["mb"] * 1000000})
+    return False
 
 
 def close_output(ident, arguments):

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::json;
@@ -166,6 +167,28 @@ impl Bridge {
         let line = metrics.lines().find_map(|line| line.strip_prefix(&start));
         line.and_then(|number| number.parse().ok())
             .unwrap_or_else(|| panic!("{limit} has no metric"))
+    }
+
+    /// How many files and sockets it has open. It is asked itself: the system shows them to root alone.
+    pub async fn open_files(&self) -> usize {
+        let metrics = self.metrics().await;
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("process_open_fds "));
+        line.and_then(|number| number.parse().ok())
+            .expect("the metric of open files")
+    }
+
+    /// Whether it has at most so many files and sockets open, sooner or later.
+    pub async fn closes_files_to(&self, most: usize) -> bool {
+        let end = tokio::time::Instant::now() + crate::DEADLINE;
+        while self.open_files().await > most {
+            if tokio::time::Instant::now() >= end {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        true
     }
 
     /// Its process id.

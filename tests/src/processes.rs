@@ -56,8 +56,6 @@ fn stats() -> impl Iterator<Item = (u32, String, u32)> {
 pub struct Holding {
     /// Resident memory, in KiB.
     pub memory: u64,
-    /// Open file descriptors.
-    pub files: usize,
     /// Threads.
     pub threads: u64,
     /// Its children, zombies included.
@@ -77,9 +75,6 @@ pub fn holding(pid: u32) -> Holding {
     };
     Holding {
         memory: number("VmRSS:"),
-        files: fs::read_dir(format!("/proc/{pid}/fd"))
-            .expect("the process is ours")
-            .count(),
         threads: number("Threads:"),
         family: children(pid),
     }

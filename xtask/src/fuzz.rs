@@ -121,6 +121,10 @@ fn nightly(args: &[&str]) -> Command {
     for variable in ["CARGO", "CARGO_MANIFEST_DIR", "RUSTUP_TOOLCHAIN"] {
         command.env_remove(variable);
     }
+    // As for a release, every target would take its linker a quarter of an hour, and tell of a crash without a name.
+    for (setting, value) in [("LTO", "off"), ("CODEGEN_UNITS", "16"), ("STRIP", "none")] {
+        command.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
+    }
     command
 }
 

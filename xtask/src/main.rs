@@ -1,5 +1,7 @@
 //! `cargo xtask`: builds, runs and tests Footbridge.
 
+mod autobahn;
+mod deny;
 mod fuzz;
 mod run;
 mod serve;
@@ -13,6 +15,8 @@ const USAGE: &str = "usage: cargo xtask serve [--release] [-- flags of `footbrid
        cargo xtask test [step…]      every check and test, or only these steps
        cargo xtask fuzz [target] [--seconds N]
                                      input that breaks what reads foreign bytes, searched with libFuzzer
+       cargo xtask autobahn          the Autobahn test suite against the server's sockets
+       cargo xtask deny [check…]     what deny.toml allows, by cargo-deny
        cargo xtask wasm              the npm package's WebAssembly";
 
 fn main() -> ExitCode {
@@ -21,6 +25,8 @@ fn main() -> ExitCode {
         Some((verb, rest)) if verb == "serve" => serve::serve(rest).map(|()| true),
         Some((verb, rest)) if verb == "test" => test::test(rest),
         Some((verb, rest)) if verb == "fuzz" => fuzz::fuzz(rest),
+        Some((verb, rest)) if verb == "autobahn" => autobahn::autobahn(rest),
+        Some((verb, rest)) if verb == "deny" => deny::deny(rest),
         Some((verb, [])) if verb == "wasm" => wasm::build().map(|()| true),
         _ => {
             run::say(USAGE);

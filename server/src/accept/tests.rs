@@ -1,3 +1,4 @@
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -57,6 +58,39 @@ async fn one_address_gets_its_connections_and_is_told_of_one_more() {
     while !ask(address).await.ends_with("served") {
         assert!(Instant::now() < end, "the places are free again");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = Limits {
+        connections: 1,
+        stall_timeout: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let door = Door {
+            listener,
+            tls: None,
+            behind_proxy: false,
+            limits: &limits,
+            stop: CancellationToken::new(),
+        };
+        // More than any system buffers for a peer.
+        let endpoint = poem::endpoint::make_sync(|_| vec![b'x'; 64 * 1024 * 1024]);
+        serve_peers(door, endpoint, |_| false).await;
+    });
+    let mut takes_nothing = TcpStream::connect(address).await.unwrap();
+    takes_nothing.write_all(REQUEST).await.unwrap();
+    // There is room for one connection alone.
+    let mut next = TcpStream::connect(address).await.unwrap();
+    next.write_all(REQUEST).await.unwrap();
+    let mut first = [0; 12];
+    let read = timeout(Duration::from_secs(30), next.read_exact(&mut first)).await;
+    assert!(read.expect("the place is free again").is_ok());
+    assert_eq!(&first, b"HTTP/1.1 200");
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ pub(super) fn metrics(request: &Request, Data(app): Data<&Arc<App>>) -> Response
             }
         }
     }
+    meters::open_files();
     Response::builder()
         .content_type(TEXT)
         .body(meters::render())

@@ -126,7 +126,7 @@ pub(super) async fn upgrade(
         .into_response()
 }
 
-async fn accept(request: &Request) -> Result<(DialectName, WebSocket), Fault> {
+pub(super) async fn accept(request: &Request) -> Result<(DialectName, WebSocket), Fault> {
     let no_upgrade = || {
         Fault::new(
             FaultCode::BadRequest,
@@ -156,7 +156,7 @@ async fn accept(request: &Request) -> Result<(DialectName, WebSocket), Fault> {
     Ok((dialect, socket))
 }
 
-fn socket_config(limits: &Limits) -> WebSocketConfig {
+pub(super) fn socket_config(limits: &Limits) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(READ_BUFFER)

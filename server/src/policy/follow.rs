@@ -13,6 +13,7 @@ use tracing::warn;
 use super::Policy;
 use crate::audit;
 use crate::config::servers::ServersFile;
+use crate::meters;
 
 /// Between two looks at the files. A change is taken over when two looks in a row have seen the same.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -61,6 +62,7 @@ pub async fn follow(policy: &Policy, mut file: ServersFile, stop: &CancellationT
                 Some(problem)
             }
         };
+        meters::reloaded("catalogue", problem.is_none());
         audit::record(&audit::Record::Reloaded {
             what: "catalogue",
             problem: problem.as_deref(),

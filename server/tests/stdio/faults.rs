@@ -20,10 +20,13 @@ use super::next_pids;
 use super::parent;
 use super::python;
 
-/// How often to kill; more with `FOOTBRIDGE_TEST_KILLS`.
+/// How often to kill; more with `FOOTBRIDGE_THOROUGH`.
 fn kills() -> usize {
-    let more = std::env::vars().find(|(name, _)| name == "FOOTBRIDGE_TEST_KILLS");
-    more.map_or(20, |(_, number)| number.parse().expect("a number"))
+    if std::env::var_os("FOOTBRIDGE_THOROUGH").is_some() {
+        1000
+    } else {
+        20
+    }
 }
 
 #[tokio::test]

@@ -77,6 +77,20 @@ fn a_message_is_classified_by_the_members_it_has() {
 }
 
 #[test]
+fn only_who_waits_for_an_answer_is_answered_under_an_id() {
+    let id = |text: &str| Message::parse(text).unwrap_err().id().cloned();
+    assert_eq!(id(r#"{"jsonrpc":"2.0","id":1}"#), Some(Id::number(1)));
+    assert_eq!(
+        id(r#"{"jsonrpc":"2.0","id":1,"method":"a","result":1}"#),
+        Some(Id::number(1))
+    );
+    assert_eq!(
+        id(r#"{"jsonrpc":"2.0","id":1,"result":1,"error":{}}"#),
+        None
+    );
+}
+
+#[test]
 fn another_id_changes_nothing_but_the_id() {
     let text = "{ \"x\":1E5, \"id\" : \"browser\\u0020id\" ,\"method\":\"m\",\"params\":{\"n\":123456789012345678901234567890,\"s\":\"\\ud800\"},\"jsonrpc\":\"2.0\"}";
     let Ok(Message::Request(request)) = Message::parse(text) else {

@@ -6,8 +6,8 @@ import type { ServerParams } from "footbridge";
 const STORAGE_KEY = "footbridge.consents";
 const MOST = 256;
 
-/** Variables by whose value a program can be made to run something else. Their values are not part of the hash. */
-const CHANGES_WHAT_RUNS = /^(LD_|DYLD_|GIT_SSH|GIT_CONFIG|NPM_CONFIG_|UV_|PIP_)|^(PATH|ENV|BASH_ENV|SHELLOPTS|IFS|GCONV_PATH|NODE_OPTIONS|NODE_PATH|PYTHONPATH|PYTHONSTARTUP|PYTHONHOME|PERL5OPT|PERL5LIB|RUBYOPT|RUBYLIB|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS)$/i;
+/** Variables by whose value a program can be made to run something else: those of `server/src/variables.rs`. Their values are not part of the hash. */
+const CHANGES_WHAT_RUNS = /^(LD_|DYLD_|GIT_|NPM_CONFIG_|UV_|PIP_|BASH_FUNC_|FOOTBRIDGE_)|^(PATH|IFS|ENV|BASH_ENV|SHELLOPTS|GCONV_PATH|NODE_OPTIONS|NODE_PATH|PYTHONPATH|PYTHONHOME|PYTHONSTARTUP|PERL5OPT|PERL5LIB|RUBYOPT|RUBYLIB|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|CLASSPATH|DOTNET_STARTUP_HOOKS|PROMPT_COMMAND|PS4|HOME)$/i;
 
 /** What a consent is for, spelled one way only: everything but the values of variables and headers. */
 export function wording(params: ServerParams): string {
