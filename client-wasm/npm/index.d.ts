@@ -1,7 +1,28 @@
-/** Any JSON value. */
-export type Json = null | boolean | number | string | Json[] | { [member: string]: Json | undefined };
-/** A JSON object. */
-export type JsonObject = { [member: string]: Json | undefined };
+/**
+ * A client for MCP servers behind a Footbridge.
+ * @module
+ */
+import type {
+  ClientCapabilities,
+  Implementation,
+  Json,
+  JsonObject,
+  Progress,
+  ServerCapabilities,
+  ServerRequests,
+} from "./mcp.js";
+import { Methods } from "./methods.js";
+
+export type * from "./mcp.js";
+export type {
+  Events,
+  MethodOptions,
+  Methods,
+  PageOptions,
+  SessionEventMap,
+  Task,
+  TaskOptions,
+} from "./methods.js";
 
 /** An MCP server that is a program on the bridge's machine, spoken to over its standard input and output. */
 export interface StdioServerParams {
@@ -64,11 +85,11 @@ export interface ConnectOptions extends BridgeOptions {
   /** Where the MCP server is. */
   params?: ServerParams;
   /** MCP client capabilities to declare. Default: derived from `handlers`, and none without handlers. */
-  capabilities?: JsonObject;
+  capabilities?: ClientCapabilities;
   /** How to introduce this program to the MCP server. Default: as the bridge. */
   clientInfo?: { name: string; version: string; title?: string };
   /** Answers to what the server asks, by method: `"elicitation/create"`, `"sampling/createMessage"`, `"roots/list"`. */
-  handlers?: Record<string, RequestHandler>;
+  handlers?: Handlers;
   /** Called at each change of state, from the first moment on. */
   onState?: (state: SessionState) => void;
   /** Called with each line of the server process's standard error, such as the progress of an `npx` that downloads. */
@@ -90,7 +111,31 @@ export type SessionState = "connecting" | "starting" | "ready" | "closed";
  * What it throws becomes a JSON-RPC error: -32603 with the message, or the error's own integer `rpcCode`.
  * `signal` fires when the server, or the end of the session, withdraws the request; the answer is then dropped.
  */
-export type RequestHandler = (params: JsonObject, context: { method: string; signal: AbortSignal }) => Json | Promise<Json>;
+export type RequestHandler = Handler<JsonObject, Json>;
+/** The same for a request whose params and result are known. */
+export type Handler<P, R> = (params: P, context: HandlerContext) => R | Promise<R>;
+/** What a handler is given besides the params. */
+export interface HandlerContext {
+  /** What was asked. */
+  method: string;
+  /** Fires when the request is withdrawn. */
+  signal: AbortSignal;
+}
+/** The handler of a method: of MCP's, or of any other. */
+export type HandlerOf<M extends string> = M extends keyof ServerRequests
+  ? Handler<ServerRequests[M]["params"], ServerRequests[M]["result"]>
+  : RequestHandler;
+/** Handlers by method. Params of a method that MCP does not have are a JsonObject, and have to be declared so. */
+export interface Handlers {
+  /** Asks the user: by a form, or by a URL when `params.mode` is `"url"`. */
+  "elicitation/create"?: HandlerOf<"elicitation/create">;
+  /** Asks a model. */
+  "sampling/createMessage"?: HandlerOf<"sampling/createMessage">;
+  /** Says which places this program works in. */
+  "roots/list"?: HandlerOf<"roots/list">;
+  /** Whatever else a server asks. */
+  [method: string]: Handler<never, object> | undefined;
+}
 
 /** What a single request can be given. */
 export interface RequestOptions {
@@ -98,14 +143,30 @@ export interface RequestOptions {
   signal?: AbortSignal;
   /** ms without an answer or progress, after which the request is given up with the code `"timeout"`. Default: none. */
   timeout?: number;
+  /** ms after which the request is given up whatever progress it reports, with the code `"timeout"`. Default: none. */
+  maxTimeout?: number;
   /** Called each time the MCP server reports progress. */
-  onProgress?: (progress: { progress: number; total?: number; message?: string }) => void;
+  onProgress?: (progress: Progress) => void;
 }
 
 /** A frame that passed: exactly its text, and when, in ms since 1970. */
-export interface FrameEvent { direction: "in" | "out"; text: string; time: number }
+export interface FrameEvent {
+  /** Whether the bridge sent it (`"in"`) or this program. */
+  direction: "in" | "out";
+  /** The frame, byte for byte. */
+  text: string;
+  /** When, in ms since 1970. */
+  time: number;
+}
 /** How a session ended: the WebSocket's close code and reason, and the error if it was not meant to end. */
-export interface CloseInfo { code: number; reason: string; error?: FootbridgeError }
+export interface CloseInfo {
+  /** The WebSocket's close code. */
+  code: number;
+  /** Its reason, often empty. */
+  reason: string;
+  /** Why, if the session was not meant to end. */
+  error?: FootbridgeError;
+}
 
 /** What a session tells, by event. */
 export interface SessionEvents {
@@ -122,15 +183,15 @@ export interface SessionEvents {
 }
 
 /** A session with one MCP server, from the moment it is ready. Made by `connect`. */
-export declare class Session {
+export declare class Session extends Methods {
   private constructor();
   /** The session's id at the bridge. */
   readonly id: string;
   readonly state: SessionState;
   /** The MCP server's capabilities, as it declared them. */
-  readonly capabilities: JsonObject;
+  readonly capabilities: ServerCapabilities;
   /** The MCP server's name and version, as it gave them. */
-  readonly serverInfo: { name: string; version: string; title?: string } | null;
+  readonly serverInfo: Implementation | null;
   /** The revision of MCP that the bridge and the server agreed on. */
   readonly protocolVersion: string;
   /** How the MCP server wishes to be used, in its own words. */
@@ -142,7 +203,7 @@ export declare class Session {
   /** Sends a notification. Throws a FootbridgeError when the session is closed. */
   notify(method: string, params?: JsonObject): void;
   /** Answers a kind of server request from now on; `null` removes the handler. The capabilities stay as declared. */
-  onRequest(method: string, handler: RequestHandler | null): void;
+  onRequest<M extends string>(method: M, handler: HandlerOf<M> | null): void;
   /** Listens; returns a function that stops listening. */
   on<K extends keyof SessionEvents>(event: K, listener: (value: SessionEvents[K]) => void): () => void;
   /** Asks the bridge how this session is. */

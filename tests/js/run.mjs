@@ -22,7 +22,7 @@ try {
   run("npm", "install", ...quiet, join(packed, tarball));
   run(node, join(here, "node_modules/typescript/bin/tsc"), "--project", here);
   const tests = readdirSync(here).filter((name) => name.endsWith(".test.mjs"));
-  run(node, "--test", ...tests);
+  run(node, "--test", "--test-timeout=60000", ...tests);
 } finally {
   rmSync(packed, { recursive: true });
 }
