@@ -50,8 +50,12 @@ test("the tarball holds the package and nothing else", () => {
     "npm/methods.d.ts",
     "npm/methods.js",
     "npm/node.js",
+    "npm/react.d.ts",
+    "npm/react.js",
     "npm/session.js",
     "npm/tasks.js",
+    "npm/transport.d.ts",
+    "npm/transport.js",
     "npm/urls.js",
     "package.json",
     "pkg/client.js",
@@ -100,8 +104,9 @@ test("importing does nothing, on a server as in a browser", async () => {
       if (Object.getOwnPropertyNames(globalThis).length !== before) touched.push("globalThis");
       parentPort.postMessage(touched);
     });`;
-  for (const condition of ["node", "default"]) {
-    const worker = new Worker(watcher, { eval: true, workerData: entry(condition).href });
+  const entries = [entry("node").href, entry("default").href, import.meta.resolve("footbridge/transport")];
+  for (const workerData of entries) {
+    const worker = new Worker(watcher, { eval: true, workerData });
     const touched = await new Promise((resolve, reject) => {
       worker.once("message", resolve).once("error", reject);
     });

@@ -125,7 +125,6 @@ fn rust() -> Result<(), String> {
     run(cargo(&["test", "--workspace", "--no-fail-fast"]))
 }
 
-/// The package as npm ships it, in Node.js and in the TypeScript compiler.
 /// The official conformance suite, both ways. It needs a newer Node.js than the rest: the tests bring their own.
 fn conformance() -> Result<(), String> {
     run(cargo(&["build", "--quiet", "--package", "footbridge"]))?;
@@ -156,9 +155,11 @@ fn conformance() -> Result<(), String> {
     run(suite)
 }
 
+/// The package as npm ships it, in Node.js and in the TypeScript compiler.
 fn npm() -> Result<(), String> {
     wasm::build()?;
     setup::npm("tests/js")?;
+    setup::npm("tests/servers")?;
     setup::server()?;
     run(program("npm", &["test", "--silent"], "tests/js"))
 }
