@@ -26,22 +26,28 @@ export type {
 
 /** An MCP server that is a program on the bridge's machine, spoken to over its standard input and output. */
 export interface StdioServerParams {
+  /** The kind of server params. */
   type: "StdioServerParams";
   /** The program. No shell reads it. */
   command: string;
+  /** Its arguments, each as it is. */
   args?: string[];
   /** Added to the few variables that the bridge passes on. */
   env?: Record<string, string>;
   /** The directory to start it in. */
   cwd?: string;
+  /** The only one there is. */
   encoding?: "utf-8";
   /** What becomes of bytes that are not UTF-8. Default: `"strict"`. */
   encoding_error_handler?: "strict" | "ignore" | "replace";
 }
 /** An MCP server reached over HTTP with server-sent events, the transport of 2024. */
 export interface SseServerParams {
+  /** The kind of server params. */
   type: "SseServerParams";
+  /** The URL of its event stream. */
   url: string;
+  /** Sent with every request: credentials, for example. */
   headers?: Record<string, string>;
   /** Seconds to connect and to post; never how long a tool may run. Default: 5. */
   timeout?: number;
@@ -50,8 +56,11 @@ export interface SseServerParams {
 }
 /** An MCP server reached over Streamable HTTP. */
 export interface StreamableHttpServerParams {
+  /** The kind of server params. */
   type: "StreamableHttpServerParams";
+  /** The URL of its endpoint. */
   url: string;
+  /** Sent with every request: credentials, for example. */
   headers?: Record<string, string>;
   /** Seconds to connect and to post; never how long a tool may run. Default: 30. */
   timeout?: number;
@@ -87,7 +96,7 @@ export interface ConnectOptions extends BridgeOptions {
   /** MCP client capabilities to declare. Default: derived from `handlers`, and none without handlers. */
   capabilities?: ClientCapabilities;
   /** How to introduce this program to the MCP server. Default: as the bridge. */
-  clientInfo?: { name: string; version: string; title?: string };
+  clientInfo?: Implementation;
   /** Answers to what the server asks, by method: `"elicitation/create"`, `"sampling/createMessage"`, `"roots/list"`. */
   handlers?: Handlers;
   /** Called at each change of state, from the first moment on. */
@@ -149,6 +158,13 @@ export interface RequestOptions {
   onProgress?: (progress: Progress) => void;
 }
 
+/** What an MCP server tells. */
+export interface NotificationEvent {
+  /** What it is about, such as `"notifications/message"`. */
+  method: string;
+  /** The rest, as it came. */
+  params: JsonObject;
+}
 /** A frame that passed: exactly its text, and when, in ms since 1970. */
 export interface FrameEvent {
   /** Whether the bridge sent it (`"in"`) or this program. */
@@ -173,7 +189,7 @@ export interface SessionEvents {
   /** The state changed. */
   state: SessionState;
   /** The MCP server tells something. Progress that a request listens for goes there instead. */
-  notification: { method: string; params: JsonObject };
+  notification: NotificationEvent;
   /** A line of the server process's standard error. The bridge sends them while someone listens, kept ones first. */
   stderr: string;
   /** A frame passed. */
@@ -187,6 +203,7 @@ export declare class Session extends Methods {
   private constructor();
   /** The session's id at the bridge. */
   readonly id: string;
+  /** How the session is. */
   readonly state: SessionState;
   /** The MCP server's capabilities, as it declared them. */
   readonly capabilities: ServerCapabilities;
@@ -218,6 +235,7 @@ export interface SessionStatus {
   status: boolean;
   /** For people. */
   message: string;
+  /** The session that was asked for. */
   session_id: string;
   /** Whether the MCP server is ready and a browser is attached. */
   connected?: boolean;
@@ -227,22 +245,30 @@ export interface SessionStatus {
   created_at?: string;
   /** When a message last passed, in either direction. RFC 3339, UTC. */
   last_activity?: string;
+  /** What else this bridge tells; see its protocol. */
   [more: string]: Json | undefined;
 }
 
 /** A server that the bridge's operator offers by name. */
 export interface CatalogueEntry {
+  /** What `server` in the options of `connect` says. */
   name: string;
+  /** A name for people. */
   title?: string;
+  /** What it is, for people. */
   description?: string;
+  /** How the bridge reaches it. */
   transport: "stdio" | "sse" | "http";
   /** What it asks for, in the order to ask in: the members of `inputs` in the options of `connect`. */
   inputs?: CatalogueInput[];
 }
 /** Something that a server of the catalogue asks for. */
 export interface CatalogueInput {
+  /** Its name among the `inputs`. */
   name: string;
+  /** A name for people. */
   title?: string;
+  /** What it means, for people. */
   description?: string;
   /** Whether a session needs it. An empty text counts as none. */
   required: boolean;

@@ -183,5 +183,5 @@ test("the example of the README works", async (t) => {
   await running;
   assert.equal(await bridgeEnd.closed, 1000);
   const shown = printed.mock.calls.flatMap((call) => call.arguments);
-  assert.deepEqual(shown, [["add"], "5"]);
+  assert.deepEqual(shown, ["add", "5"]);
 });
