@@ -731,29 +731,204 @@ export interface Progress {
   message?: string;
 }
 
+/** What every request may have. */
+export interface RequestParams extends HasMeta {
+  /** Progress is asked for with `onProgress`; the token in `_meta` is then the session's. */
+  _meta?: Meta;
+}
+/** The params of a list. */
+export interface PageParams extends RequestParams {
+  /** The page to get. Default: the first. */
+  cursor?: string;
+}
+/** The params of what is about one resource. */
+export interface ResourceParams extends RequestParams {
+  /** The resource. */
+  uri: string;
+}
+/** What a request brings along when it is sent again with answers (2026-07-28). The bridge does that for a session. */
+export interface AnswersParams {
+  /** The answers, by the keys of the questions. */
+  inputResponses?: { [key: string]: JsonObject };
+  /** What the server gave to be given back. */
+  requestState?: string;
+}
+/** The params of `tools/call`. */
+export interface CallToolParams extends RequestParams, AnswersParams {
+  /** The tool. */
+  name: string;
+  /** Its arguments. */
+  arguments?: JsonObject;
+  /** Makes a task of the call. Only 2025-11-25. */
+  task?: {
+    /** ms to keep it for. */
+    ttl?: number;
+  };
+}
+/** The result of `tools/call` where a task was made of it: 2025-11-25. That of 2026-07-28 is a TaskInfo with the `resultType` `"task"`. */
+export interface CreateTaskResult extends Result {
+  /** The task. */
+  task: TaskInfo;
+}
+/** The params of `prompts/get`. */
+export interface GetPromptParams extends RequestParams, AnswersParams {
+  /** The prompt. */
+  name: string;
+  /** Its arguments. */
+  arguments?: { [name: string]: string };
+}
+/** The params of `completion/complete`. */
+export interface CompleteParams extends RequestParams {
+  /** What is to be completed. */
+  ref: PromptReference | ResourceTemplateReference;
+  /** Its argument or variable, as far as it is written. */
+  argument: {
+    /** Which one. */
+    name: string;
+    /** What is written. */
+    value: string;
+  };
+  /** What is known. Since 2025-06-18. */
+  context?: {
+    /** The other arguments. */
+    arguments?: { [name: string]: string };
+  };
+}
+/** The result of `completion/complete`. */
+export interface CompleteResult extends Result {
+  /** How it could go on. */
+  completion: Completion;
+}
+/** The params of `logging/setLevel`. */
+export interface SetLevelParams extends RequestParams {
+  /** From this level on. */
+  level: LogLevel;
+}
+/** The params of what is about one task. */
+export interface TaskParams extends RequestParams {
+  /** The task. */
+  taskId: string;
+}
+/** The params of `tasks/update`. */
+export interface UpdateTaskParams extends TaskParams {
+  /** The answers, by the keys of `inputRequests`. */
+  inputResponses: { [key: string]: JsonObject };
+}
+/** The params of `initialize`, which the bridge sends for a session. Until 2025-11-25. */
+export interface InitializeParams extends RequestParams {
+  /** The newest revision that the client speaks. */
+  protocolVersion: string;
+  /** What it can do. */
+  capabilities: ClientCapabilities;
+  /** Who it is. */
+  clientInfo: Implementation;
+}
+/** The result of `initialize`. */
+export interface InitializeResult extends Result {
+  /** The revision to speak. */
+  protocolVersion: string;
+  /** What the server can do. */
+  capabilities: ServerCapabilities;
+  /** Who it is. */
+  serverInfo: Implementation;
+  /** How it wishes to be used. Since 2025-03-26. */
+  instructions?: string;
+}
+/** What to be told of (2026-07-28). */
+export interface SubscriptionFilter {
+  /** Changes of the list of tools. */
+  toolsListChanged?: boolean;
+  /** Changes of the list of prompts. */
+  promptsListChanged?: boolean;
+  /** Changes of the list of resources. */
+  resourcesListChanged?: boolean;
+  /** Changes of these resources. */
+  resourceSubscriptions?: string[];
+}
+/** The params of `subscriptions/listen`, which the bridge sends for a session. Since 2026-07-28. */
+export interface ListenParams extends RequestParams {
+  /** What to be told of. */
+  notifications: SubscriptionFilter;
+}
+
+/** What a client can ask, by method: its params, and the result. A session has a method for each but the first two and `subscriptions/listen`, which are the bridge's. */
+export interface ClientRequests {
+  /** The handshake. Until 2025-11-25. */
+  initialize: Exchange<InitializeParams, InitializeResult>;
+  /** Opens a stream of notifications. Since 2026-07-28. */
+  "subscriptions/listen": Exchange<ListenParams, Result>;
+  /** `discover`. Since 2026-07-28. */
+  "server/discover": Exchange<RequestParams | undefined, DiscoverResult>;
+  /** `ping`. Until 2025-11-25. */
+  ping: Exchange<RequestParams | undefined, Result>;
+  /** `listTools`, `tools`. */
+  "tools/list": Exchange<PageParams | undefined, ListToolsResult>;
+  /** `callTool`, `startTask`. */
+  "tools/call": Exchange<CallToolParams, CallToolResult | CreateTaskResult | TaskInfo>;
+  /** `listResources`, `resources`. */
+  "resources/list": Exchange<PageParams | undefined, ListResourcesResult>;
+  /** `listResourceTemplates`, `resourceTemplates`. */
+  "resources/templates/list": Exchange<PageParams | undefined, ListResourceTemplatesResult>;
+  /** `readResource`. */
+  "resources/read": Exchange<ResourceParams & AnswersParams, ReadResourceResult>;
+  /** `subscribe`. Until 2025-11-25; the bridge has it for every server. */
+  "resources/subscribe": Exchange<ResourceParams, Result>;
+  /** `unsubscribe`. Likewise. */
+  "resources/unsubscribe": Exchange<ResourceParams, Result>;
+  /** `listPrompts`, `prompts`. */
+  "prompts/list": Exchange<PageParams | undefined, ListPromptsResult>;
+  /** `getPrompt`. */
+  "prompts/get": Exchange<GetPromptParams, GetPromptResult>;
+  /** `complete`. */
+  "completion/complete": Exchange<CompleteParams, CompleteResult>;
+  /** `setLogLevel`. Until 2025-11-25; the bridge has it for every server. */
+  "logging/setLevel": Exchange<SetLevelParams, Result>;
+  /** `getTask`. */
+  "tasks/get": Exchange<TaskParams, TaskInfo>;
+  /** `getTaskResult`. Only 2025-11-25. */
+  "tasks/result": Exchange<TaskParams, CallToolResult>;
+  /** `listTasks`, `tasks`. Only 2025-11-25. */
+  "tasks/list": Exchange<PageParams | undefined, ListTasksResult>;
+  /** `updateTask`. Only 2026-07-28. */
+  "tasks/update": Exchange<UpdateTaskParams, Result>;
+  /** `cancelTask`. */
+  "tasks/cancel": Exchange<TaskParams, TaskInfo | Result>;
+}
+/** What is sent, and what is answered. */
+export interface Exchange<P, R> {
+  /** What is sent. */
+  params: P;
+  /** What is answered. */
+  result: R;
+}
+/** What a client can tell, by method: its params. `rootsChanged` sends the last; the session itself the others. */
+export interface ClientNotifications {
+  /** The handshake is over. Until 2025-11-25. */
+  "notifications/initialized": HasMeta | undefined;
+  /** An answer is no longer wanted. */
+  "notifications/cancelled": HasMeta & {
+    /** The request. */
+    requestId?: string | number;
+    /** Why, for people. */
+    reason?: string;
+  };
+  /** How far the client is with what the server asked. Until 2025-11-25. */
+  "notifications/progress": HasMeta & Progress & {
+    /** Names the request. */
+    progressToken: string | number;
+  };
+  /** `roots/list` would now be answered otherwise. Until 2025-11-25. */
+  "notifications/roots/list_changed": HasMeta | undefined;
+}
+
 /** What a server asks, by method: its params, and the result it expects. */
 export interface ServerRequests {
   /** Asks the user. */
-  "elicitation/create": {
-    /** What is asked. */
-    params: ElicitParams;
-    /** What is answered. */
-    result: ElicitResult;
-  };
+  "elicitation/create": Exchange<ElicitParams, ElicitResult>;
   /** Asks a model. */
-  "sampling/createMessage": {
-    /** What is asked. */
-    params: SamplingParams;
-    /** What is answered. */
-    result: SamplingResult;
-  };
+  "sampling/createMessage": Exchange<SamplingParams, SamplingResult>;
   /** Asks for the roots. */
-  "roots/list": {
-    /** What is asked. */
-    params: HasMeta;
-    /** What is answered. */
-    result: RootsResult;
-  };
+  "roots/list": Exchange<HasMeta, RootsResult>;
 }
 
 /** What a server tells, by method: its params. */

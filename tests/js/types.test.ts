@@ -2,6 +2,8 @@
 import {
   type CallToolResult,
   type CatalogueEntry,
+  type ClientNotifications,
+  type ClientRequests,
   type CloseInfo,
   type Completion,
   type ElicitResult,
@@ -130,6 +132,23 @@ const events = session.events("state");
 const state: SessionState | undefined = (await events.next()).value;
 await events.return();
 console.log(state);
+
+const asked: ClientRequests["tools/call"]["params"] = { name: "x", task: { ttl: 1 }, inputResponses: { k: { action: "accept" } } };
+const init: ClientRequests["initialize"]["params"] = {
+  protocolVersion: "2025-11-25",
+  capabilities: { roots: { listChanged: true }, extensions: { "io.modelcontextprotocol/tasks": {} } },
+  clientInfo: { name: "x", version: "1", icons: [{ src: "https://x/", theme: "dark" }] },
+};
+const listen: ClientRequests["subscriptions/listen"]["params"] = { notifications: { resourceSubscriptions: ["x:y"] } };
+const cancelled: ClientNotifications["notifications/cancelled"] = { requestId: 1, reason: "no" };
+console.log(asked.name, init.clientInfo.name, listen.notifications, cancelled.reason);
+// @ts-expect-error: a call names its tool
+const unnamed: ClientRequests["tools/call"]["params"] = { arguments: {} };
+// @ts-expect-error: there is no such method
+type Missing = ClientRequests["tools/read"];
+// @ts-expect-error: the level is one of eight
+const loud: ClientRequests["logging/setLevel"]["params"] = { level: "loud" };
+console.log(unnamed, loud);
 
 // @ts-expect-error: a tool has a name
 void session.callTool();
