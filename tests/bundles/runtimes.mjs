@@ -7,11 +7,11 @@ import { promisify } from "node:util";
 const here = import.meta.dirname;
 const modules = join(here, "node_modules");
 
-/** The file `name` in the package for this machine: npm installs no other. */
-function binary(scope, name) {
+/** The file `name` in the package for this machine: npm installs no other. A script of the package may have moved it to `moved`. */
+function binary(scope, name, moved) {
   const folder = join(modules, scope);
   const packages = existsSync(folder) ? readdirSync(folder) : [];
-  const file = packages.flatMap((at) => [join(folder, at, name), join(folder, at, "bin", name)]).find((file) => existsSync(file));
+  const file = packages.flatMap((at) => [join(folder, at, name), join(folder, at, "bin", name)]).concat(moved ? join(modules, moved) : []).find((file) => existsSync(file));
   if (!file) throw new Error(`npm has no ${name} for this machine: nothing can be said of it here`);
   return file;
 }
@@ -24,7 +24,7 @@ export const RUNTIMES = {
     return [isNew ? process.execPath : join(here, `../servers/node_modules/node-linux-${machine}/bin/node`)];
   },
   Deno: () => [binary("@deno", "deno"), "run", "--quiet", "--allow-net", "--allow-read", "--allow-env"],
-  Bun: () => [binary("@oven", "bun"), "run"],
+  Bun: () => [binary("@oven", "bun", "bun/bin/bun.exe"), "run"],
 };
 
 /** Runs `src/runtime.mjs` of the project, and gives what it printed. */

@@ -54,5 +54,7 @@ if (transport === "stdio") {
     if (answer.body) Readable.fromWeb(answer.body).pipe(response);
     else response.end();
   });
+  // Longer than any pause of a test: an idle connection that ends while it is used again is a lost call.
+  server.keepAliveTimeout = 600_000;
   server.listen(Number(rest.at(-1)), "127.0.0.1");
 }
