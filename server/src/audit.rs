@@ -109,6 +109,24 @@ pub enum Record<'a> {
         /// The catalogue's name of the server, or the program's or host's.
         label: &'a str,
     },
+    /// A session lost its socket and waits for its browser.
+    SessionDetached {
+        /// The session.
+        session: &'a str,
+        /// Whose it is.
+        principal: &'a Principal,
+    },
+    /// A session's browser came back.
+    SessionResumed {
+        /// The session.
+        session: &'a str,
+        /// Whose it is.
+        principal: &'a Principal,
+        /// Where the socket came from.
+        peer: Option<IpAddr>,
+        /// Whether it went on where it was.
+        recovered: bool,
+    },
     /// A session ended.
     SessionClosed {
         /// The session.

@@ -8,6 +8,7 @@
 
 mod calls;
 mod desk;
+mod ending;
 mod facade;
 mod handshake;
 mod listening;
@@ -32,7 +33,6 @@ use footbridge_shared::rpc::Response;
 use tokio::time::Instant;
 
 use crate::config::Limits;
-use crate::dialect::Failure;
 use crate::dialect::Greeting;
 use crate::dialect::Inbound;
 use crate::dialect::Outbound;
@@ -43,7 +43,6 @@ use calls::Refused;
 use desk::Desk;
 use facade::Facade;
 use handshake::Handshake;
-use handshake::Purpose;
 use relay::Relay;
 use stderr::StderrTail;
 
@@ -76,6 +75,8 @@ pub enum Event {
     Gone(Fault),
     /// The session ends for this reason.
     Ended(Fault),
+    /// A page that knows nothing of what was before takes the session up.
+    Returned,
     /// [`Bridge::deadline`] has come.
     Due,
 }
@@ -196,6 +197,8 @@ impl Bridge {
             Event::Connected => self.on_connected(now, effects),
             Event::Browser(Inbound::Message(message)) => self.on_browser(message, now, effects),
             Event::Browser(Inbound::Stderr(wanted)) => self.on_stderr_wanted(wanted, effects),
+            // The session has seen to it.
+            Event::Browser(Inbound::Resumable) => {}
             Event::Upstream(message) => self.on_upstream(message, now, effects),
             Event::Stderr(line) => self.on_stderr(line, effects),
             Event::Failed { id, fault } => self.on_failed(&id, &fault, now, effects),
@@ -203,6 +206,7 @@ impl Bridge {
             Event::Reconnected(fault) => self.on_reconnected(&fault, now, effects),
             Event::Gone(fault) => self.on_gone(fault, effects),
             Event::Ended(fault) => self.close(fault, effects),
+            Event::Returned => self.on_returned(now, effects),
             Event::Due => self.on_due(now, effects),
         }
     }
@@ -256,6 +260,11 @@ impl Bridge {
     /// Requests of the browser that wait for an answer.
     pub fn calls_in_flight(&self) -> usize {
         self.calls.len()
+    }
+
+    /// Keeps what the browser is asked, up to so many bytes, to ask it again when another page is there.
+    pub fn keep_asks(&mut self, n_bytes: usize) {
+        self.asked.keep(n_bytes);
     }
 
     fn desk<'a>(
@@ -458,46 +467,6 @@ impl Bridge {
             stderr: self.stderr.tail(),
             ..UpstreamReport::default()
         })
-    }
-
-    /// Answers every call that waits, says why, and ends.
-    fn close(&mut self, fault: Fault, effects: &mut Vec<Effect>) {
-        let phase = std::mem::replace(&mut self.phase, Phase::Closed);
-        let (queued, during_handshake) = match phase {
-            Phase::Connecting { queued, .. } => (queued, false),
-            Phase::Greeting {
-                queued, handshake, ..
-            } => {
-                if let Purpose::Rescue(refusal) = handshake.purpose {
-                    effects.push(Effect::ToBrowser(Outbound::Message(refusal.into())));
-                }
-                (queued, true)
-            }
-            Phase::Relaying { .. } | Phase::Facing { .. } => (VecDeque::new(), false),
-            Phase::Closed => return,
-        };
-        for answer in self.calls.fail_all(&fault, Session::Ends) {
-            effects.push(Effect::ToBrowser(Outbound::Message(answer.into())));
-        }
-        for message in queued {
-            if let Message::Request(request) = message {
-                effects.push(Effect::ToBrowser(Outbound::Message(
-                    Response::error(request.id().clone(), &fault.to_rpc_error(Session::Ends))
-                        .into(),
-                )));
-            }
-        }
-        effects.push(Effect::ToBrowser(Outbound::State(SessionState::Closing)));
-        if fault.code == FaultCode::ShuttingDown {
-            effects.push(Effect::ToBrowser(Outbound::Draining));
-        } else if fault.code != FaultCode::SessionEnded {
-            meters::fault(fault.code);
-            effects.push(Effect::ToBrowser(Outbound::Failed(Failure {
-                fault: fault.clone(),
-                during_handshake,
-            })));
-        }
-        effects.push(Effect::Close(fault));
     }
 }
 

@@ -199,6 +199,12 @@ pub struct Limits {
     pub backlog_bytes: usize,
     /// How long a browser may not read while something waits for it; then close code 4408.
     pub stall_timeout: Duration,
+    /// How long a session waits for a browser that may come back.
+    pub resume_window: Duration,
+    /// Bytes that a session keeps until its browser acknowledges them; then its MCP server is not read.
+    pub resume_bytes: usize,
+    /// Bytes that all sessions keep that way together; one that goes over it keeps nothing.
+    pub resume_bytes_total: usize,
     /// Messages in the queue to, and in the queue from, an MCP server.
     pub upstream_queue: usize,
     /// Bytes of one message from an MCP server; over it the server is stopped.
@@ -300,6 +306,9 @@ impl Default for Limits {
             backlog_messages: 1024,
             backlog_bytes: 8 * 1024 * 1024,
             stall_timeout: Duration::from_secs(30),
+            resume_window: Duration::from_secs(120),
+            resume_bytes: 4 * 1024 * 1024,
+            resume_bytes_total: 256 * 1024 * 1024,
             upstream_queue: 64,
             upstream_message_bytes: 16 * 1024 * 1024,
             start_timeout: Duration::from_secs(60),

@@ -8,6 +8,7 @@ mod native;
 mod studio;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::DateTime;
 use chrono::Utc;
@@ -18,6 +19,7 @@ use footbridge_shared::control::MCP_SUBPROTOCOL;
 use footbridge_shared::control::NATIVE_SUBPROTOCOL;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
+use footbridge_shared::params::Secret;
 use footbridge_shared::rpc;
 use footbridge_shared::rpc::Id;
 use footbridge_shared::rpc::Malformed;
@@ -25,6 +27,8 @@ use footbridge_shared::rpc::Message;
 use serde_json::value::RawValue;
 
 use crate::meters;
+pub use native::Kind;
+pub use native::kind;
 
 /// What a browser said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub enum Inbound {
     Message(Message),
     /// It wants lines of standard error, or no longer does.
     Stderr(bool),
+    /// It wants the session to outlive its socket.
+    Resumable,
 }
 
 /// What the bridge says.
@@ -48,10 +54,32 @@ pub enum Outbound {
     Stderr(String),
     /// A request of the MCP server was not answered in time and has been withdrawn.
     Withdrawn(Id),
+    /// The session now outlives its socket.
+    Resumable(WayBack),
+    /// The browser is back.
+    Resumed {
+        /// Whether both go on where they were.
+        recovered: bool,
+        /// How many of the browser's numbered frames have arrived.
+        received: u64,
+        /// For the next time.
+        way_back: WayBack,
+    },
+    /// So many of the browser's numbered frames have arrived.
+    Ack(u64),
     /// The bridge is going away.
     Draining,
     /// What ends the session.
     Failed(Failure),
+}
+
+/// How a browser comes back to its session.
+#[derive(Clone, Debug)]
+pub struct WayBack {
+    /// The token that opens it.
+    pub token: Secret,
+    /// How long the session waits without a socket.
+    pub window: Duration,
 }
 
 /// What ends a session, and how far the MCP server had got.
@@ -139,6 +167,8 @@ impl DialectName {
 pub struct Turn {
     /// Frames to send.
     pub to_browser: Vec<String>,
+    /// Frames to send that are about the socket rather than the session: they have no number.
+    pub unnumbered: Vec<String>,
     /// What the browser meant.
     pub inbound: Vec<Inbound>,
 }

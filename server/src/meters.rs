@@ -25,6 +25,8 @@ const FAULTS: &str = "footbridge_errors_total";
 const SESSIONS: &str = "footbridge_sessions";
 const OPENED: &str = "footbridge_sessions_opened_total";
 const ENDED: &str = "footbridge_sessions_ended_total";
+const DETACHED: &str = "footbridge_sessions_detached_total";
+const RESUMED: &str = "footbridge_sessions_resumed_total";
 const TICKETS: &str = "footbridge_tickets_issued_total";
 const CHILDREN: &str = "footbridge_children";
 const MESSAGES: &str = "footbridge_messages_total";
@@ -64,6 +66,14 @@ fn describe() {
     describe_gauge!(SESSIONS, "Sessions now.");
     describe_counter!(OPENED, "Sessions that were opened.");
     describe_counter!(ENDED, "Sessions that ended, by the code of the reason.");
+    describe_counter!(
+        DETACHED,
+        "How often a session lost its socket and waited for its browser."
+    );
+    describe_counter!(
+        RESUMED,
+        "How often a browser came back, by whether it went on where it was."
+    );
     describe_counter!(TICKETS, "Tickets that POST connect gave out.");
     describe_gauge!(CHILDREN, "MCP servers that run as child processes now.");
     describe_counter!(MESSAGES, "Frames from and to browsers.");
@@ -163,6 +173,17 @@ pub fn session_opened(transport: Transport, dialect: &'static str) {
 /// A session has ended for this reason.
 pub fn session_ended(code: FaultCode) {
     counter!(ENDED, "code" => code.name()).increment(1);
+}
+
+/// A session has lost its socket and waits.
+pub fn detached() {
+    counter!(DETACHED).increment(1);
+}
+
+/// A session's browser came back.
+pub fn resumed(recovered: bool) {
+    let recovered = if recovered { "true" } else { "false" };
+    counter!(RESUMED, "recovered" => recovered).increment(1);
 }
 
 /// Shows how many sessions there are of one kind.

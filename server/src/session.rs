@@ -5,11 +5,16 @@
 
 mod ahead;
 mod browser;
+mod events;
 mod frames;
 mod link;
 mod opening;
+mod outgoing;
 mod pace;
 mod records;
+mod resume;
+mod returning;
+mod sockets;
 mod verdicts;
 
 use std::collections::VecDeque;
@@ -20,6 +25,7 @@ use footbridge_shared::api::SessionState;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::rpc::Message;
+use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio::time::sleep_until;
@@ -37,10 +43,9 @@ use crate::dialect::Inbound;
 use crate::dialect::Outbound;
 use crate::dialect::Turn;
 use crate::meters;
+use crate::principal::Principal;
 use crate::upstream;
-use crate::upstream::FromUpstream;
 
-pub use browser::Browser;
 use browser::Heard;
 use browser::Line;
 use link::Link;
@@ -51,37 +56,61 @@ pub use opening::Pulse;
 pub use opening::Snapshot;
 pub use opening::Vitals;
 pub use opening::transport;
+pub use outgoing::Hoard;
 use records::Recorded;
+pub use resume::Attachment;
+pub use resume::Place;
+pub use resume::Taken;
+pub use resume::Tokens;
+pub use sockets::Browser;
+pub use sockets::Socket;
 pub use verdicts::Verdicts;
+
+/// What reaches a session from outside.
+#[derive(Debug)]
+pub struct Outside {
+    /// The reason, when somebody else ends it.
+    pub ended: watch::Receiver<Option<Fault>>,
+    /// Sockets that come back to it.
+    pub attachments: mpsc::Receiver<Attachment>,
+    /// What all sessions keep for browsers that may come back.
+    pub hoard: Hoard,
+}
 
 /// What woke the loop.
 enum Wake {
     Ended(Fault),
+    Attached(Attachment),
     Link(Moved),
     Browser(Heard),
     Due,
 }
 
-struct Session<B> {
-    line: Line<B>,
+struct Session {
+    id: String,
+    principal: Principal,
+    line: Line,
     dialect: Dialect,
     bridge: Bridge,
     outbox: VecDeque<Message>,
     vitals: Vitals,
     last_message: Instant,
     wants_respawn: bool,
+    /// When a session without a socket ends.
+    gone_by: Option<Instant>,
+    /// The attempt to come back that was the last to succeed.
+    last_attempt: Option<u64>,
     shown: SessionState,
     limits: Limits,
 }
 
 /// Runs one session until it ends; everything it started is gone when it returns.
-/// `ended` carries the reason when somebody else ends it.
-pub async fn run<B: Browser>(
+pub async fn run(
     opening: Opening,
-    browser: B,
+    socket: Socket,
     limits: Limits,
     vitals: Vitals,
-    ended: watch::Receiver<Option<Fault>>,
+    outside: Outside,
 ) {
     let (approved, program, of_start) = (
         opening.approved.clone(),
@@ -92,15 +121,15 @@ pub async fn run<B: Browser>(
         let (approved, program, limits) = (approved.clone(), program.clone(), of_start.clone());
         Box::pin(async move { upstream::connect(&approved, &program, &limits).await })
     });
-    run_with(opening, browser, limits, vitals, ended, start).await;
+    run_with(opening, socket, limits, vitals, outside, start).await;
 }
 
-async fn run_with<B: Browser>(
+async fn run_with(
     opening: Opening,
-    browser: B,
+    socket: Socket,
     limits: Limits,
     vitals: Vitals,
-    mut ended: watch::Receiver<Option<Fault>>,
+    mut outside: Outside,
     mut start: Start,
 ) {
     let opened = Instant::now();
@@ -116,13 +145,23 @@ async fn run_with<B: Browser>(
         .is_managed()
         .then_some(opening.profile.clone());
     let mut session = Session {
-        line: Line::new(browser, &limits, opened),
+        id: opening.id.clone(),
+        principal: opening.principal.clone(),
+        line: Line::new(
+            socket,
+            opening.dialect == DialectName::Native,
+            &limits,
+            outside.hoard.clone(),
+            opened,
+        ),
         dialect: Dialect::new(opening.dialect, &opening.id, opening.transport()),
         bridge: Bridge::new(opening.approved.label(), profile, &limits, &bounds),
         outbox: VecDeque::new(),
         vitals,
         last_message: opened,
         wants_respawn: false,
+        gone_by: None,
+        last_attempt: None,
         shown: SessionState::Starting,
         limits: limits.clone(),
     };
@@ -138,10 +177,11 @@ async fn run_with<B: Browser>(
     let mut link = Link::Starting(start());
     let life_ends = opened + limits.session_life;
     let reason = loop {
-        let wake = session.wait(&mut link, &mut ended, life_ends).await;
+        let wake = session.wait(&mut link, &mut outside, life_ends).await;
         if let Some(reason) = session.on_wake(wake, &mut link, life_ends) {
             break reason;
         }
+        session.acknowledge();
         if session.shows_change() {
             session.publish();
             if let Some(verdict) = session.bridge.verdict() {
@@ -167,31 +207,27 @@ async fn run_with<B: Browser>(
     );
 }
 
-impl<B: Browser> Session<B> {
+impl Session {
     fn restarted(&self) {
         self.vitals
             .snapshot
             .send_modify(|snapshot| snapshot.restarts += 1);
     }
 
-    async fn wait(
-        &mut self,
-        link: &mut Link,
-        ended: &mut watch::Receiver<Option<Fault>>,
-        life_ends: Instant,
-    ) -> Wake {
+    async fn wait(&mut self, link: &mut Link, outside: &mut Outside, life_ends: Instant) -> Wake {
         let deadline = self.deadline(life_ends);
         // The browser is not read while anything waits for the MCP server, so nothing piles up; the MCP server is
         // read as long as the browser takes what it sends, so the two can never wait for each other. The second
         // bound on each is for a peer that makes us answer (pings) and does not read the answers.
         let may_read_upstream =
-            self.line.has_room() && self.outbox.len() < self.limits.backlog_messages;
+            self.line.may_take() && self.outbox.len() < self.limits.backlog_messages;
         let may_read_browser = self.outbox.is_empty() && self.line.has_room();
         tokio::select! {
-            reason = ended.wait_for(Option::is_some) => Wake::Ended(match reason {
+            reason = outside.ended.wait_for(Option::is_some) => Wake::Ended(match reason {
                 Ok(reason) => reason.clone().unwrap_or_else(shutting_down),
                 Err(_) => shutting_down(),
             }),
+            Some(attachment) = outside.attachments.recv() => Wake::Attached(attachment),
             moved = link.step(&mut self.outbox, may_read_upstream) => Wake::Link(moved),
             heard = self.line.turn(may_read_browser) => Wake::Browser(heard),
             () = sleep_until(deadline) => Wake::Due,
@@ -200,18 +236,17 @@ impl<B: Browser> Session<B> {
 
     fn deadline(&self, life_ends: Instant) -> Instant {
         let idle = self.last_message + self.limits.idle_timeout;
-        let line = self.line.deadline();
-        self.bridge
-            .deadline()
-            .map_or(life_ends, |bridge| bridge.min(life_ends))
-            .min(idle)
-            .min(line)
+        [self.bridge.deadline(), self.line.deadline(), self.gone_by]
+            .into_iter()
+            .flatten()
+            .fold(idle.min(life_ends), Instant::min)
     }
 
     /// Carries out what follows from one event; the reason, when the session ends.
     fn on_wake(&mut self, wake: Wake, link: &mut Link, life_ends: Instant) -> Option<Fault> {
         match wake {
             Wake::Ended(fault) => self.decide(Event::Ended(fault)),
+            Wake::Attached(attachment) => self.on_attached(attachment),
             Wake::Link(Moved::Started(Ok(upstream))) => {
                 *link = Link::Up(upstream);
                 self.decide(Event::Connected)
@@ -228,90 +263,6 @@ impl<B: Browser> Session<B> {
             Wake::Browser(heard) => self.on_browser(heard),
             Wake::Due => self.on_due(life_ends),
         }
-    }
-
-    fn on_upstream(&mut self, mut item: Option<FromUpstream>, link: &mut Link) -> Option<Fault> {
-        loop {
-            let reason = match item {
-                Some(FromUpstream::Message(message)) => {
-                    self.passed();
-                    self.decide(Event::Upstream(message))
-                }
-                Some(FromUpstream::Stderr(line)) => self.decide(Event::Stderr(line)),
-                Some(FromUpstream::Failed { id, fault }) => {
-                    self.decide(Event::Failed { id, fault })
-                }
-                Some(FromUpstream::Forgotten(message)) => self.decide(Event::Forgotten(message)),
-                Some(FromUpstream::Reconnected(fault)) => self.decide(Event::Reconnected(fault)),
-                Some(FromUpstream::Gone(fault)) => {
-                    let exit = fault.data.as_deref().cloned();
-                    self.vitals
-                        .snapshot
-                        .send_modify(|snapshot| snapshot.exit = exit);
-                    self.decide(Event::Gone(fault))
-                }
-                None => self.decide(Event::Ended(Fault::new(
-                    FaultCode::UpstreamExited,
-                    "The MCP server is gone.",
-                ))),
-            };
-            if reason.is_some() || self.wants_respawn || !self.line.has_room() {
-                return reason;
-            }
-            // What has arrived meanwhile goes out with the same write.
-            item = Some(link.try_receive()?);
-        }
-    }
-
-    fn on_browser(&mut self, heard: Heard) -> Option<Fault> {
-        match heard {
-            Heard::Text(text) if text.len() > self.limits.frame_bytes => self.too_large(),
-            Heard::Text(text) => {
-                self.passed();
-                self.vitals.pulse.from_browser.count(text.len());
-                let turn = frames::read(text, &mut self.dialect, &self.limits);
-                self.line.held_more(turn.inbound.len().saturating_sub(1));
-                self.carry_out(turn)
-            }
-            Heard::Wrote | Heard::Paused => None,
-            Heard::Left => self.decide(Event::Ended(Fault::new(
-                FaultCode::SessionEnded,
-                "The browser left.",
-            ))),
-            Heard::TooLarge => self.too_large(),
-        }
-    }
-
-    fn too_large(&mut self) -> Option<Fault> {
-        meters::reached("frame_bytes");
-        let limit = self.limits.frame_bytes;
-        let sentence = format!("A frame may have at most {limit} bytes.");
-        let hint = "Send less at once, or raise limits.frame_bytes.";
-        let fault = Fault::new(FaultCode::FrameTooLarge, sentence).hint(hint);
-        self.decide(Event::Ended(fault))
-    }
-
-    fn on_due(&mut self, life_ends: Instant) -> Option<Fault> {
-        let now = Instant::now();
-        let is_read = self.outbox.is_empty() && self.line.has_room();
-        if let Err(fault) = self.line.check(now, is_read) {
-            return self.decide(Event::Ended(fault));
-        }
-        if now >= life_ends {
-            meters::reached("session_life");
-            return self.decide(Event::Ended(Fault::new(
-                FaultCode::SessionIdle,
-                "The session has reached its longest life.",
-            )));
-        }
-        if now >= self.last_message + self.limits.idle_timeout {
-            meters::reached("idle_timeout");
-            return self.decide(Event::Ended(Fault::new(
-                FaultCode::SessionIdle,
-                "No message passed for too long.",
-            )));
-        }
-        self.decide(Event::Due)
     }
 
     fn passed(&mut self) {
@@ -359,6 +310,10 @@ impl<B: Browser> Session<B> {
     }
 
     fn carry_out(&mut self, turn: Turn) -> Option<Fault> {
+        for frame in turn.unnumbered {
+            self.vitals.pulse.to_browser.count(frame.len());
+            self.line.push_plain(frame);
+        }
         for frame in turn.to_browser {
             self.vitals.pulse.to_browser.count(frame.len());
             self.line.push(frame);
@@ -368,27 +323,34 @@ impl<B: Browser> Session<B> {
             if let Inbound::Message(message) = &inbound {
                 debug!(bytes = message.text().len(), "message from the browser");
             }
-            reason = self.decide(Event::Browser(inbound)).or(reason);
+            reason = match inbound {
+                Inbound::Resumable => self.become_resumable(),
+                inbound @ (Inbound::Message(_) | Inbound::Stderr(_)) => {
+                    self.decide(Event::Browser(inbound))
+                }
+            }
+            .or(reason);
         }
         reason
     }
 
     /// Whether the state has changed since this was last asked.
     fn shows_change(&mut self) -> bool {
-        let state = self.bridge.state();
+        let state = self.state();
         std::mem::replace(&mut self.shown, state) != state
     }
 
     fn publish(&self) {
-        let state = self.bridge.state();
+        let state = self.state();
         let greeting = self.bridge.greeting().cloned();
+        let is_attached = self.line.is_attached();
         self.vitals.snapshot.send_modify(|snapshot| {
             if snapshot.state != state {
                 snapshot.state = state;
                 snapshot.since = Utc::now();
             }
             snapshot.greeting = greeting.or_else(|| snapshot.greeting.take());
-            snapshot.attached = state != SessionState::Closing;
+            snapshot.attached = is_attached && state != SessionState::Closing;
         });
     }
 }

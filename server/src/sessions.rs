@@ -2,6 +2,8 @@
 //!
 //! Owns the registry and the tasks of all sessions. Never holds its lock across an `await`.
 
+mod way_back;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -18,6 +20,8 @@ use footbridge_shared::api::StatusResponse;
 use footbridge_shared::api::Transport;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
+use footbridge_shared::params::Secret;
+use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -31,12 +35,19 @@ use crate::meters;
 use crate::policy::Approved;
 use crate::principal::Principal;
 use crate::session;
-use crate::session::Browser;
+use crate::session::Attachment;
+use crate::session::Hoard;
 use crate::session::Opening;
+use crate::session::Outside;
 use crate::session::Pulse;
 use crate::session::Snapshot;
+use crate::session::Socket;
+use crate::session::Tokens;
 use crate::session::Verdicts;
 use crate::session::Vitals;
+pub use way_back::WayBack;
+use way_back::session_over;
+pub use way_back::taken_over;
 
 /// Every session that is open.
 #[derive(Clone, Debug)]
@@ -44,6 +55,7 @@ pub struct Sessions {
     live: Arc<Mutex<Live>>,
     tracker: TaskTracker,
     verdicts: Arc<Verdicts>,
+    hoard: Hoard,
     limits: Limits,
 }
 
@@ -76,6 +88,8 @@ struct Entry {
     snapshot: watch::Receiver<Snapshot>,
     pulse: Arc<Pulse>,
     end: watch::Sender<Option<Fault>>,
+    attach: mpsc::Sender<Attachment>,
+    tokens: watch::Receiver<Tokens>,
 }
 
 /// A session's place in the registry; dropping it frees the place, however the session ended.
@@ -118,6 +132,7 @@ impl Sessions {
             live: Arc::default(),
             tracker: TaskTracker::new(),
             verdicts: Arc::default(),
+            hoard: Hoard::default(),
             limits,
         }
     }
@@ -131,7 +146,7 @@ impl Sessions {
     ///
     /// # Errors
     /// The fault and the socket, for the caller to say so on it: the bridge is full or draining, or the id is taken.
-    pub fn open<B: Browser>(&self, opening: Opening, browser: B) -> Result<(), (Fault, B)> {
+    pub fn open(&self, opening: Opening, socket: Socket) -> Result<(), (Fault, Socket)> {
         let now = Utc::now();
         let pulse = Arc::new(Pulse {
             last_activity: AtomicI64::new(now.timestamp_millis()),
@@ -147,15 +162,19 @@ impl Sessions {
         };
         let (snapshot, snapshots) = watch::channel(first);
         let (end, ended) = watch::channel(None);
+        let (attach, attachments) = mpsc::channel(1);
+        let tokens = watch::Sender::new(Tokens::default());
         let entry = Entry {
             opening: opening.clone(),
             created: now,
             snapshot: snapshots,
             pulse: Arc::clone(&pulse),
             end,
+            attach,
+            tokens: tokens.subscribe(),
         };
         if let Err(fault) = self.register(entry) {
-            return Err((fault, browser));
+            return Err((fault, socket));
         }
         let registered = Registered {
             live: Arc::clone(&self.live),
@@ -165,7 +184,17 @@ impl Sessions {
         let id = opening.id.clone();
         let own = opening.approved.limits();
         let limits = own.unwrap_or(&self.limits).clone();
-        let session = session::run(opening, browser, limits, Vitals { snapshot, pulse }, ended);
+        let vitals = Vitals {
+            snapshot,
+            pulse,
+            tokens,
+        };
+        let outside = Outside {
+            ended,
+            attachments,
+            hoard: self.hoard.clone(),
+        };
+        let session = Box::pin(session::run(opening, socket, limits, vitals, outside));
         self.tracker.spawn(
             audit::in_session(&id, async move {
                 session.await;
@@ -273,6 +302,36 @@ impl Sessions {
             calls_in_flight: entry.pulse.calls_in_flight.load(Ordering::Relaxed),
             restarts: snapshot.restarts,
             exit: snapshot.exit,
+        })
+    }
+
+    /// The way back to a session for a socket that brings this token from a page of this origin. `principal` is who
+    /// it says it is, when it says so.
+    ///
+    /// # Errors
+    /// [`FaultCode::SessionUnknown`], whichever of these is wrong.
+    pub fn way_back(
+        &self,
+        id: &str,
+        token: Secret,
+        origin: &str,
+        principal: Option<&Principal>,
+    ) -> Result<WayBack, Fault> {
+        let live = lock(&self.live);
+        let is_it = |(key, entry): &(&Key, &Entry)| {
+            key.id == id
+                && entry.opening.origin == origin
+                && principal.is_none_or(|principal| *principal == key.principal)
+                && entry.tokens.borrow().open(&token)
+        };
+        let Some((key, entry)) = live.by_key.iter().find(is_it) else {
+            return Err(session_over());
+        };
+        Ok(WayBack {
+            principal: key.principal.clone(),
+            limits: entry.opening.approved.limits().cloned(),
+            attach: entry.attach.clone(),
+            token,
         })
     }
 

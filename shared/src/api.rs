@@ -87,19 +87,22 @@ pub enum SessionState {
     Starting,
     /// The MCP server answers.
     Ready,
+    /// The socket was lost, and the session waits for its browser to come back.
+    Detached,
     /// The session is ending.
     Closing,
 }
 
 impl SessionState {
     /// Every state.
-    pub const ALL: [Self; 3] = [Self::Starting, Self::Ready, Self::Closing];
+    pub const ALL: [Self; 4] = [Self::Starting, Self::Ready, Self::Detached, Self::Closing];
 
     /// The state's name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Starting => "starting",
             Self::Ready => "ready",
+            Self::Detached => "detached",
             Self::Closing => "closing",
         }
     }

@@ -66,6 +66,35 @@ pub enum FromBridge<'a> {
         #[serde(serialize_with = "rfc3339")]
         timestamp: DateTime<Utc>,
     },
+    /// The session now outlives its socket.
+    Resumable {
+        /// Opens the way back, once.
+        token: &'a str,
+        /// How long the bridge waits without a socket, in milliseconds.
+        window_ms: u64,
+        /// When.
+        #[serde(serialize_with = "rfc3339")]
+        timestamp: DateTime<Utc>,
+    },
+    /// So many of the browser's numbered frames have arrived.
+    Ack {
+        /// How many, since both began to count.
+        received: u64,
+    },
+    /// The browser is back.
+    Resumed {
+        /// Whether both go on where they were; otherwise both begin to count anew.
+        recovered: bool,
+        /// How many of the browser's numbered frames have arrived.
+        received: u64,
+        /// Opens the way back the next time.
+        token: &'a str,
+        /// How long the bridge waits without a socket, in milliseconds.
+        window_ms: u64,
+        /// When.
+        #[serde(serialize_with = "rfc3339")]
+        timestamp: DateTime<Utc>,
+    },
     /// The bridge is going away; the socket closes soon.
     Draining {
         /// When.
@@ -103,4 +132,11 @@ pub enum FromBrowser {
     },
     /// Wants a [`FromBridge::Pong`].
     Ping,
+    /// Wants the session to outlive its socket.
+    Resumable,
+    /// So many of the bridge's numbered frames have arrived.
+    Ack {
+        /// How many, since both began to count.
+        received: u64,
+    },
 }

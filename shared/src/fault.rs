@@ -93,6 +93,8 @@ fault_codes! {
     RequestTimeout = "request_timeout", Browser, 408, 4408, -31409;
     /// A session with this id is already open.
     SessionInUse = "session_in_use", Browser, 409, 4409, -31410;
+    /// Another socket has taken the session up.
+    TakenOver = "taken_over", Browser, 409, 4409, -31411;
     /// The body, the params or the URL made from them are over a limit.
     TooLarge = "too_large", Browser, 413, 1009, -31413;
     /// The body is not `application/json`.

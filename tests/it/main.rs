@@ -30,6 +30,8 @@ mod processes;
 mod programs;
 /// Messages through the bridge, to the byte.
 mod relay;
+/// Sockets that are lost, and browsers that come back.
+mod resume;
 /// Secrets, through everything that can happen to a session: seen nowhere.
 mod secrets;
 /// What an attacker gets: nothing.

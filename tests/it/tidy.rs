@@ -36,7 +36,7 @@ const LAYERS: &[&[&str]] = &[
 const LENGTH: usize = 400;
 
 /// Files that are longer, and the length they must not pass. A line goes when its file has been divided.
-const LONGER: &[(&str, usize)] = &[("server/src/bridge.rs", 505), ("shared/src/rpc.rs", 510)];
+const LONGER: &[(&str, usize)] = &[("server/src/bridge.rs", 475), ("shared/src/rpc.rs", 510)];
 
 /// Words that mean something else here, or nothing.
 const BANNED: &[&str] = &[
@@ -57,6 +57,7 @@ const EXPOSERS: &[&str] = &[
     "fuzz/src/redact.rs",
     "server/src/catalogue/input.rs",
     "server/src/config/",
+    "server/src/dialect/native.rs",
     "server/src/gate.rs",
     "server/src/gate/proxy.rs",
     "server/src/policy.rs",

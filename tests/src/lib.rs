@@ -5,12 +5,14 @@
 
 mod bridge;
 mod echo;
+mod faults;
 pub mod fixtures;
 mod hostile;
 pub mod issuer;
 mod page;
 mod processes;
 mod remote;
+mod returning;
 mod scratch;
 
 use std::future::Future;
@@ -22,6 +24,8 @@ pub use bridge::TOKEN;
 pub use bridge::binary;
 pub use echo::Echo;
 pub use echo::Speech;
+pub use faults::Fate;
+pub use faults::Faults;
 pub use hostile::Hostile;
 pub use hostile::Trick;
 pub use hostile::When;
@@ -33,6 +37,7 @@ pub use processes::alive;
 pub use processes::descendants;
 pub use processes::holding;
 pub use remote::Remote;
+pub use returning::Returning;
 pub use scratch::Scratch;
 
 /// How often a test repeats what it does: `usual` times, or `thorough` times when `FOOTBRIDGE_THOROUGH` is set.

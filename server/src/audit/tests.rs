@@ -108,6 +108,13 @@ fn one_of_each() -> Vec<Record<'static>> {
             transport: "http",
             label,
         },
+        Record::SessionDetached { session, principal },
+        Record::SessionResumed {
+            session,
+            principal,
+            peer,
+            recovered: true,
+        },
         Record::SessionClosed {
             session,
             principal,
@@ -157,6 +164,8 @@ fn one_of_each() -> Vec<Record<'static>> {
         | Record::ConnectAccepted { .. }
         | Record::ConnectDenied { .. }
         | Record::SessionOpened { .. }
+        | Record::SessionDetached { .. }
+        | Record::SessionResumed { .. }
         | Record::SessionClosed { .. }
         | Record::Spawned { .. }
         | Record::Exited { .. }

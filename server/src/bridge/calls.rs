@@ -8,6 +8,7 @@ use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
 use footbridge_shared::fault::Session;
 use footbridge_shared::rpc::Id;
+use footbridge_shared::rpc::Message;
 use footbridge_shared::rpc::Request;
 use footbridge_shared::rpc::Response;
 use tokio::time::Instant;
@@ -232,6 +233,15 @@ impl Calls {
         due
     }
 
+    /// Forgets every call: the browser's id, and the upstream id of those that the MCP server works on.
+    pub(super) fn forget_all(&mut self) -> Vec<(Id, Option<Id>)> {
+        self.by_browser_id.clear();
+        let open = std::mem::take(&mut self.open).into_values();
+        let open = open.map(|call| (call.browser_id, Some(Id::number(call.upstream_id))));
+        open.chain(self.parked.drain().map(|(id, _)| (id, None)))
+            .collect()
+    }
+
     /// Gives up every call: the answers that say so, in the order in which the calls were sent.
     pub(super) fn fail_all(&mut self, fault: &Fault, session: Session) -> Vec<Response> {
         self.by_browser_id.clear();
@@ -249,9 +259,30 @@ impl Calls {
 /// Requests of the MCP server that the browser has not answered. Their ids pass unchanged.
 #[derive(Debug)]
 pub(super) struct Asked {
-    open: HashMap<Id, Option<Instant>>,
+    open: HashMap<Id, Open>,
     timeout: Option<Duration>,
     capacity: usize,
+    /// Bytes of their texts that are kept, for a page that was loaded anew.
+    kept: usize,
+    max_kept: usize,
+    n_opened: u64,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Open {
+    /// In which order they came.
+    order: u64,
+    until: Option<Instant>,
+    request: Option<Message>,
+}
+
+impl Open {
+    fn n_bytes(&self) -> usize {
+        self.request
+            .as_ref()
+            .map_or(0, |request| request.text().len())
+    }
 }
 
 impl Asked {
@@ -260,6 +291,9 @@ impl Asked {
             open: HashMap::new(),
             timeout,
             capacity: limits.asks_in_flight,
+            kept: 0,
+            max_kept: 0,
+            n_opened: 0,
         }
     }
 
@@ -283,32 +317,65 @@ impl Asked {
         self.open.contains_key(id)
     }
 
-    pub(super) fn open(&mut self, id: Id, now: Instant) {
-        self.open
-            .insert(id, self.timeout.map(|timeout| now + timeout));
+    /// From here on texts are kept, of so many bytes.
+    pub(super) fn keep(&mut self, max_kept: usize) {
+        self.max_kept = max_kept;
+    }
+
+    /// `request`: what to ask again when another page takes the place of this one.
+    pub(super) fn open(&mut self, id: Id, request: Option<&Request>, now: Instant) {
+        let mut open = Open {
+            order: self.n_opened,
+            until: self.timeout.map(|timeout| now + timeout),
+            request: request
+                .filter(|_| self.max_kept > 0)
+                .map(|request| Message::from(request.clone())),
+        };
+        if self.kept + open.n_bytes() > self.max_kept {
+            open.request = None;
+        }
+        self.n_opened += 1;
+        self.kept += open.n_bytes();
+        self.open.insert(id, open);
     }
 
     /// Whether it was open.
     pub(super) fn close(&mut self, id: &Id) -> bool {
-        self.open.remove(id).is_some()
+        let Some(open) = self.open.remove(id) else {
+            return false;
+        };
+        self.kept -= open.n_bytes();
+        true
+    }
+
+    /// What to ask again, in the order in which it came; and what is no longer known well enough for that, and is
+    /// not open any more.
+    pub(super) fn again(&mut self) -> (Vec<Message>, Vec<Id>) {
+        let is_kept = |open: &Open| open.request.is_some();
+        let forgotten = self.open.extract_if(|_, open| !is_kept(open));
+        let forgotten = forgotten.map(|(id, _)| id).collect();
+        let mut kept: Vec<&Open> = self.open.values().collect();
+        kept.sort_by_key(|open| open.order);
+        let again = kept.iter().filter_map(|open| open.request.clone());
+        (again.collect(), forgotten)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.open.values().filter_map(|deadline| *deadline).min()
+        self.open.values().filter_map(|open| open.until).min()
     }
 
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<Id> {
-        let is_due = |deadline: &Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        let is_due = |open: &Open| open.until.is_some_and(|until| until <= now);
         let mut due: Vec<Id> = self
             .open
             .iter()
-            .filter(|(_, deadline)| is_due(deadline))
+            .filter(|(_, open)| is_due(open))
             .map(|(id, _)| id.clone())
             .collect();
         due.sort();
         for id in &due {
             meters::reached("answer_timeout");
-            self.open.remove(id);
+            self.close(id);
         }
         due
     }

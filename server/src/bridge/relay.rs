@@ -194,7 +194,8 @@ pub(super) fn ask_browser(request: Request, desk: &mut Desk<'_>) {
         let error = fault.to_rpc_error(Session::GoesOn);
         return desk.send_upstream(Response::error(request.id().clone(), &error));
     }
-    desk.asked.open(request.id().clone(), desk.now);
+    desk.asked
+        .open(request.id().clone(), Some(&request), desk.now);
     desk.send_browser(request);
 }
 

@@ -1,5 +1,6 @@
 //! Transcripts: lines in, lines out. `check` is the only place that knows the API.
 
+mod ends;
 mod eras;
 mod face;
 
@@ -29,6 +30,9 @@ fn shown(effect: &Effect) -> String {
         }
         Effect::ToBrowser(Outbound::Stderr(line)) => format!("stderr {line}"),
         Effect::ToBrowser(Outbound::Withdrawn(id)) => format!("withdrawn {id}"),
+        Effect::ToBrowser(Outbound::Resumable(_) | Outbound::Resumed { .. } | Outbound::Ack(_)) => {
+            panic!("the session says that")
+        }
         Effect::ToBrowser(Outbound::Draining) => "draining".to_owned(),
         Effect::ToBrowser(Outbound::Failed(failure)) => {
             format!(
@@ -62,6 +66,7 @@ fn event(line: &str) -> Event {
             }
         }
         "drain" => Event::Ended(Fault::new(FaultCode::ShuttingDown, "later")),
+        "returned" => Event::Returned,
         "due" => Event::Due,
         other => panic!("unknown event {other}"),
     }

@@ -138,6 +138,9 @@ limits! {
     backlog_messages: Count, 1.0..=1_000_000.0;
     backlog_bytes: Bytes, KIB..=(1024.0 * MIB);
     stall_timeout: Seconds, 0.1..=HOUR;
+    resume_window: Seconds, 0.1..=DAY;
+    resume_bytes: Bytes, KIB..=(1024.0 * MIB);
+    resume_bytes_total: Bytes, KIB..=(1024.0 * 1024.0 * MIB);
     upstream_queue: Count, 1.0..=100_000.0;
     upstream_message_bytes: Bytes, KIB..=(1024.0 * MIB);
     start_timeout: Seconds, 0.1..=HOUR;
@@ -169,11 +172,13 @@ limits! {
 }
 
 /// The limits that a server of the catalogue may have for itself; those of its sessions, not of the bridge.
-const OF_SERVERS: [&str; 18] = [
+const OF_SERVERS: [&str; 20] = [
     "sessions",
     "calls_in_flight",
     "backlog_messages",
     "backlog_bytes",
+    "resume_window",
+    "resume_bytes",
     "upstream_queue",
     "upstream_message_bytes",
     "start_timeout",

@@ -18,6 +18,9 @@ pub(super) fn encode(outbound: Outbound, turn: &mut Turn) {
         | Outbound::Initialized(_)
         | Outbound::Stderr(_)
         | Outbound::Withdrawn(_)
+        | Outbound::Resumable(_)
+        | Outbound::Resumed { .. }
+        | Outbound::Ack(_)
         | Outbound::Draining
         | Outbound::Failed(_) => {}
     }

@@ -13,6 +13,9 @@ use crate::dialect::Turn;
 use crate::dialect::mcp;
 use crate::dialect::to_text;
 
+/// Bytes of a control frame that is read with the socket; a longer one is taken for any other frame.
+const MAX_CONTROL: usize = 128;
+
 #[derive(Debug)]
 pub(super) struct Native {
     session_id: String,
@@ -35,8 +38,11 @@ impl Native {
         match serde_json::from_str(&text) {
             Ok(FromBrowser::Stderr { enabled }) => turn.inbound.push(Inbound::Stderr(enabled)),
             Ok(FromBrowser::Ping) => turn
-                .to_browser
+                .unnumbered
                 .push(to_text(&FromBridge::Pong { timestamp: now })),
+            Ok(FromBrowser::Resumable) => turn.inbound.push(Inbound::Resumable),
+            // It is read with the socket; one that nobody asked for means nothing.
+            Ok(FromBrowser::Ack { .. }) => {}
             Err(_) => mcp::decode(text, turn),
         }
     }
@@ -66,6 +72,25 @@ impl Native {
                 line,
                 timestamp: now,
             },
+            Outbound::Resumable(way_back) => FromBridge::Resumable {
+                token: way_back.token.expose(),
+                window_ms: way_back.window.as_millis() as u64,
+                timestamp: now,
+            },
+            Outbound::Resumed {
+                recovered,
+                received,
+                way_back,
+            } => FromBridge::Resumed {
+                recovered: *recovered,
+                received: *received,
+                token: way_back.token.expose(),
+                window_ms: way_back.window.as_millis() as u64,
+                timestamp: now,
+            },
+            Outbound::Ack(received) => FromBridge::Ack {
+                received: *received,
+            },
             Outbound::Draining => FromBridge::Draining { timestamp: now },
             Outbound::Failed(failure) => FromBridge::Error {
                 error: &failure.fault.message,
@@ -76,6 +101,45 @@ impl Native {
                 timestamp: now,
             },
         };
-        turn.to_browser.push(to_text(&frame));
+        let frames = match &outbound {
+            Outbound::Resumable(_) | Outbound::Resumed { .. } | Outbound::Ack(_) => {
+                &mut turn.unnumbered
+            }
+            Outbound::Message(_)
+            | Outbound::State(_)
+            | Outbound::Initialized(_)
+            | Outbound::Stderr(_)
+            | Outbound::Withdrawn(_)
+            | Outbound::Draining
+            | Outbound::Failed(_) => &mut turn.to_browser,
+        };
+        frames.push(to_text(&frame));
+    }
+}
+
+/// What a frame of the browser is to whoever counts frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It has a number.
+    Numbered,
+    /// It has none: a `ping`.
+    Unnumbered,
+    /// It has none, and those after it are counted from 1.
+    Resumable,
+    /// It has none, and says that so many frames have arrived.
+    Ack(u64),
+}
+
+/// Tells what a frame is to whoever counts, without reading more of it than that takes.
+pub fn kind(text: &str) -> Kind {
+    // The usual frame is a message, and every frame that has no number is short.
+    if text.len() > MAX_CONTROL || memchr::memmem::find(text.as_bytes(), b"\"jsonrpc\"").is_some() {
+        return Kind::Numbered;
+    }
+    match serde_json::from_str(text) {
+        Ok(FromBrowser::Ack { received }) => Kind::Ack(received),
+        Ok(FromBrowser::Resumable) => Kind::Resumable,
+        Ok(FromBrowser::Ping) => Kind::Unnumbered,
+        Ok(FromBrowser::Stderr { .. }) | Err(_) => Kind::Numbered,
     }
 }

@@ -217,6 +217,7 @@ impl Studio {
             Outbound::Withdrawn(id) => self.withdraw(&id, now, turn),
             Outbound::Failed(failure) => self.encode_failure(&failure, now, turn),
             Outbound::State(_) | Outbound::Stderr(_) | Outbound::Draining => {}
+            Outbound::Resumable(_) | Outbound::Resumed { .. } | Outbound::Ack(_) => {}
         }
     }
 

@@ -64,6 +64,18 @@ fn check(name: DialectName, input: &str, expected: &str) {
                 now(),
                 &mut turn,
             ),
+            ("resumable", _) => dialect.encode(Outbound::Resumable(way_back()), now(), &mut turn),
+            ("resumed", recovered) => {
+                let outbound = Outbound::Resumed {
+                    recovered: recovered == "true",
+                    received: 7,
+                    way_back: way_back(),
+                };
+                dialect.encode(outbound, now(), &mut turn);
+            }
+            ("ack", received) => {
+                dialect.encode(Outbound::Ack(received.parse().unwrap()), now(), &mut turn);
+            }
             ("draining", _) => dialect.encode(Outbound::Draining, now(), &mut turn),
             ("failed", _) => dialect.encode(Outbound::Failed(fault()), now(), &mut turn),
             (other, _) => panic!("unknown line {other}"),
@@ -71,7 +83,10 @@ fn check(name: DialectName, input: &str, expected: &str) {
         seen.extend(turn.inbound.iter().map(|inbound| match inbound {
             Inbound::Message(message) => format!("means {}", message.text()),
             Inbound::Stderr(wanted) => format!("means stderr {wanted}"),
+            Inbound::Resumable => "means resumable".to_owned(),
         }));
+        let plain = turn.unnumbered.iter();
+        seen.extend(plain.map(|frame| format!("plain {}", frame.replace(NOW, "T"))));
         seen.extend(turn.to_browser.iter().map(|frame| frame.replace(NOW, "T")));
     }
     let expected: Vec<&str> = expected
@@ -125,6 +140,11 @@ fn native_has_control_frames_beside_json_rpc() {
         > {"type":"ping"}
         > {"jsonrpc":"2.0","id":1,"method":"a"}
         > {"type":"who knows"}
+        > {"type":"resumable"}
+        > {"type":"ack","received":3}
+        resumable
+        ack 5
+        resumed true
         stderr line
         draining
         failed
@@ -133,14 +153,48 @@ fn native_has_control_frames_beside_json_rpc() {
         {"type":"state","state":"starting","session_id":"sid","timestamp":"T"}
         {"type":"initialized","session_id":"sid","capabilities":{"tools":{"x":1E5}},"server_info":{"name":"s","version":"1"},"protocol_version":"2025-11-25","era":"legacy","instructions":"use it","transport":"stdio","timestamp":"T"}
         means stderr true
-        {"type":"pong","timestamp":"T"}
+        plain {"type":"pong","timestamp":"T"}
         means {"jsonrpc":"2.0","id":1,"method":"a"}
         {"jsonrpc":"2.0","id":null,"error":{"code":-32600,"data":{"code":"frame_malformed","source":"bridge"},"message":"\"jsonrpc\" must be \"2.0\""}}
+        means resumable
+        plain {"type":"resumable","token":"t0ken","window_ms":1500,"timestamp":"T"}
+        plain {"type":"ack","received":5}
+        plain {"type":"resumed","recovered":true,"received":7,"token":"t0ken","window_ms":1500,"timestamp":"T"}
         {"type":"stderr","line":"line","timestamp":"T"}
         {"type":"draining","timestamp":"T"}
         {"type":"error","error":"The MCP server `x` exited with code 3.","code":"upstream_exited","side":"upstream","data":{"exit_code":3,"stderr":"no key"},"timestamp":"T"}
         "#,
     );
+}
+
+fn way_back() -> WayBack {
+    WayBack {
+        token: Secret::new("t0ken"),
+        window: Duration::from_millis(1500),
+    }
+}
+
+#[test]
+fn only_what_is_about_the_socket_has_no_number() {
+    for (text, expected) in [
+        (r#"{"type":"ack","received":7}"#, Kind::Ack(7)),
+        (r#" { "received" : 0, "type" : "ack" } "#, Kind::Ack(0)),
+        (r#"{"type":"resumable"}"#, Kind::Resumable),
+        (r#"{"type":"ping"}"#, Kind::Unnumbered),
+        (r#"{"type":"stderr","enabled":true}"#, Kind::Numbered),
+        (r#"{"type":"ack","received":-1}"#, Kind::Numbered),
+        (r#"{"type":"ack"}"#, Kind::Numbered),
+        (r#"{"type":"unknown"}"#, Kind::Numbered),
+        ("no JSON", Kind::Numbered),
+        (r#"{"jsonrpc":"2.0","method":"ping"}"#, Kind::Numbered),
+        // With a member `jsonrpc` it is MCP, whatever else it has.
+        (
+            r#"{"type":"ack","received":7,"jsonrpc":"2.0"}"#,
+            Kind::Numbered,
+        ),
+    ] {
+        assert_eq!(kind(text), expected, "{text}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The WebSocket upgrade: whose right opens the session, which dialect, and how a refusal reaches the page.
 
 mod farewell;
+mod returning;
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use base64::engine::GeneralPurposeConfig;
 use chrono::Utc;
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
+use footbridge_shared::params::Secret;
 use footbridge_shared::params::ServerParams;
 use footbridge_shared::params::wipe;
 use poem::FromRequest;
@@ -39,6 +41,7 @@ use crate::http::record_denied;
 use crate::http::refuse;
 use crate::principal::Principal;
 use crate::session::Opening;
+use crate::session::Socket;
 use crate::tickets::Grant;
 use crate::tickets::Presented;
 use farewell::farewell;
@@ -65,7 +68,16 @@ pub(super) async fn upgrade(
         Err(fault) => return refuse(&fault),
     };
     let peer = peer(request);
-    let opening = match authorize(request, &session_id, dialect, app) {
+    let query = Query::of(request);
+    if let Some(way_back) = query.way_back() {
+        return returning::come_back(
+            way_back,
+            (dialect, socket),
+            (session_id, peer, admission),
+            app,
+        );
+    }
+    let opening = match authorize(request, query, &session_id, dialect, app) {
         Ok(opening) => Ok(opening),
         Err(Denied {
             fault,
@@ -96,7 +108,7 @@ pub(super) async fn upgrade(
                 Ok(opening) => {
                     let principal = opening.principal.clone();
                     app.sessions
-                        .open(opening, stream)
+                        .open(opening, Box::new(stream))
                         .inspect_err(|(fault, _)| {
                             record_denied(
                                 fault,
@@ -106,7 +118,7 @@ pub(super) async fn upgrade(
                             );
                         })
                 }
-                Err(fault) => Err((fault, stream)),
+                Err(fault) => Err((fault, Box::new(stream) as Socket)),
             };
             if let Err((fault, stream)) = refused {
                 let limit = app.config.limits.close_timeout;
@@ -190,12 +202,12 @@ impl Denied {
 
 fn authorize(
     request: &Request,
+    query: Query,
     session_id: &str,
     dialect: DialectName,
     app: &App,
 ) -> Result<Opening, Denied> {
     let admission = admission(request).map_err(Denied::before_upgrade)?;
-    let query = Query::of(request);
     // Whose ticket it brought, as soon as that has shown itself to be genuine.
     let granted_to = OnceCell::new();
     // Policy judges again: what it permitted when the ticket was issued may have changed.
@@ -276,10 +288,13 @@ fn authorize(
     })
 }
 
-/// The two parameters of a socket's URL.
+/// The parameters of a socket's URL.
 struct Query {
     server_params: Option<String>,
     ticket: Option<String>,
+    resume: Option<String>,
+    received: Option<String>,
+    attempt: Option<String>,
 }
 
 impl Query {
@@ -295,7 +310,20 @@ impl Query {
         Self {
             server_params: value("server_params"),
             ticket: value("ticket"),
+            resume: value("resume"),
+            received: value("received"),
+            attempt: value("attempt"),
         }
+    }
+
+    /// That of a socket that comes back to its session.
+    fn way_back(&self) -> Option<returning::Way> {
+        let token = self.resume.as_ref()?;
+        Some(returning::Way {
+            token: Secret::new(token),
+            received: self.received.clone(),
+            attempt: self.attempt.clone(),
+        })
     }
 }
 

@@ -52,6 +52,13 @@ impl Ahead {
         self.frames.is_empty()
     }
 
+    /// Another page is there, which knows nothing of what was read.
+    pub(super) fn forget(&mut self) {
+        self.frames.clear();
+        self.n_bytes = 0;
+        self.ends = None;
+    }
+
     /// The browser has left; what it sent before is handed on until then.
     pub(super) fn leave(&mut self, until: Instant) {
         self.ends.get_or_insert(until);

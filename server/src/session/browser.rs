@@ -1,6 +1,7 @@
 //! The browser's end of a session: its socket, what waits to be written to it, and whether it is still there.
 
-use std::collections::VecDeque;
+mod reading;
+
 use std::future::poll_fn;
 use std::io;
 use std::task::Context;
@@ -8,9 +9,7 @@ use std::task::Poll;
 
 use footbridge_shared::fault::Fault;
 use footbridge_shared::fault::FaultCode;
-use futures_util::Sink;
 use futures_util::SinkExt;
-use futures_util::Stream;
 use futures_util::StreamExt;
 use poem::web::websocket::CloseCode;
 use poem::web::websocket::Message as Frame;
@@ -18,24 +17,19 @@ use tokio::time::Instant;
 use tokio::time::timeout;
 
 use super::ahead::Ahead;
+use super::outgoing::Hoard;
+use super::outgoing::Outgoing;
 use super::pace::Pace;
+use super::resume::Counting;
+use super::sockets::Broken;
+use super::sockets::Parting;
+use super::sockets::Socket;
 use crate::config::Limits;
 use crate::meters;
 use crate::meters::Traffic;
 
 /// RFC 6455, 5.5: a control frame has at most 125 bytes, two of which are the code.
 const MAX_REASON: usize = 123;
-
-/// A WebSocket, as poem gives it or as a test plays it.
-pub trait Browser:
-    Stream<Item = io::Result<Frame>> + Sink<Frame, Error = io::Error> + Unpin + Send + 'static
-{
-}
-
-impl<T: Stream<Item = io::Result<Frame>> + Sink<Frame, Error = io::Error> + Unpin + Send + 'static>
-    Browser for T
-{
-}
 
 /// What came of one turn with the browser.
 #[derive(Debug)]
@@ -46,21 +40,28 @@ pub(super) enum Heard {
     Wrote,
     /// It has sent enough for a moment.
     Paused,
+    /// The browser has acknowledged frames.
+    Acknowledged,
     /// The socket is closed or broken.
-    Left,
+    Left(Parting),
     /// A frame is over the hard limit; nothing more can be read.
     TooLarge,
 }
 
-/// A socket and what waits for it.
-#[derive(Debug)]
-pub(super) struct Line<B> {
-    socket: B,
-    backlog: VecDeque<Frame>,
-    n_bytes: usize,
+/// A socket, or the place of one that was lost, and what waits for it.
+pub(super) struct Line {
+    socket: Option<Socket>,
+    outgoing: Outgoing,
+    /// What the browser has sent, once frames are counted.
+    counting: Option<Counting>,
+    may_be_resumable: bool,
     unflushed: bool,
     /// Since when something waits and nothing moves.
     waits_since: Option<Instant>,
+    /// Since when nothing is acknowledged although no more can be kept.
+    unheard_since: Option<Instant>,
+    /// Whether this socket has brought an acknowledgement that nobody has asked after.
+    is_confirmed: bool,
     last_heard: Instant,
     last_ping: Instant,
     is_open: bool,
@@ -72,45 +73,24 @@ pub(super) struct Line<B> {
     limits: Limits,
 }
 
-/// How bytes can be wrong that a WebSocket brings: RFC 6455, 7.1.7, wants the browser to be told.
-#[derive(Clone, Copy, Debug)]
-enum Broken {
-    /// Frames that the protocol does not have.
-    Protocol,
-    /// A text that is not UTF-8.
-    Text,
-}
-
-impl Broken {
-    /// poem flattens tungstenite's error to its text.
-    fn of(error: &io::Error) -> Option<Self> {
-        let text = error.to_string();
-        if text.starts_with("UTF-8 encoding error") {
-            return Some(Self::Text);
-        }
-        // A connection that just ended is a protocol error as well, and nobody is left to be told.
-        (text.starts_with("WebSocket protocol error")
-            && !text.contains("without closing handshake"))
-        .then_some(Self::Protocol)
-    }
-
-    fn close(self) -> Frame {
-        let (code, reason) = match self {
-            Self::Protocol => (CloseCode::Protocol, "Not a frame of RFC 6455."),
-            Self::Text => (CloseCode::Invalid, "A text that is not UTF-8."),
-        };
-        Frame::Close(Some((code, reason.to_owned())))
-    }
-}
-
-impl<B: Browser> Line<B> {
-    pub(super) fn new(socket: B, limits: &Limits, now: Instant) -> Self {
+impl Line {
+    /// `may_be_resumable`: the browser speaks a dialect in which it can ask for that.
+    pub(super) fn new(
+        socket: Socket,
+        may_be_resumable: bool,
+        limits: &Limits,
+        hoard: Hoard,
+        now: Instant,
+    ) -> Self {
         Self {
-            socket,
-            backlog: VecDeque::new(),
-            n_bytes: 0,
+            socket: Some(socket),
+            outgoing: Outgoing::new(limits, hoard),
+            counting: None,
+            may_be_resumable,
             unflushed: false,
             waits_since: None,
+            unheard_since: None,
+            is_confirmed: false,
             last_heard: now,
             last_ping: now,
             is_open: true,
@@ -122,24 +102,102 @@ impl<B: Browser> Line<B> {
         }
     }
 
+    /// Whether a browser is there.
+    pub(super) fn is_attached(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Whether the session outlives its socket.
+    pub(super) fn is_resumable(&self) -> bool {
+        self.counting.is_some()
+    }
+
     /// Whether more may wait for the browser.
     pub(super) fn has_room(&self) -> bool {
-        self.backlog.len() < self.limits.backlog_messages
-            && self.n_bytes < self.limits.backlog_bytes
+        self.outgoing.has_room()
+    }
+
+    /// Whether the MCP server may be read. The last case is that of acknowledgements which cannot be reached behind
+    /// what the MCP server does not take.
+    pub(super) fn may_take(&self) -> bool {
+        self.has_room()
+            && (self.outgoing.may_keep_more() || (self.is_attached() && !self.ahead.has_room()))
     }
 
     pub(super) fn push(&mut self, text: String) {
-        let had_room = self.has_room();
         self.traffic.to_browser(text.len());
-        self.n_bytes += text.len();
-        self.backlog.push_back(Frame::Text(text));
-        if had_room && !self.has_room() {
-            meters::reached(if self.n_bytes >= self.limits.backlog_bytes {
-                "backlog_bytes"
-            } else {
-                "backlog_messages"
-            });
+        self.outgoing.push(text);
+        if self.is_attached() {
+            self.waits_since.get_or_insert_with(Instant::now);
         }
+        self.note_keeping();
+    }
+
+    /// For a frame that is about the socket.
+    pub(super) fn push_plain(&mut self, text: String) {
+        self.traffic.to_browser(text.len());
+        self.push_frame(Frame::Text(text));
+    }
+
+    fn push_frame(&mut self, frame: Frame) {
+        if self.is_attached() {
+            self.outgoing.push_plain(frame);
+            self.waits_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    fn note_keeping(&mut self) {
+        if self.outgoing.may_keep_more() {
+            self.unheard_since = None;
+        } else if self.is_attached() {
+            self.unheard_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// From here on the bridge's frames are counted and kept.
+    pub(super) fn keep(&mut self) {
+        self.outgoing.keep();
+    }
+
+    /// How many of the browser's numbered frames have arrived, for the browser to be told.
+    pub(super) fn tell_received(&mut self) -> u64 {
+        self.counting.as_mut().map_or(0, Counting::tell)
+    }
+
+    /// Whether the browser has acknowledged something on this socket since this was last asked.
+    pub(super) fn take_confirmed(&mut self) -> bool {
+        std::mem::take(&mut self.is_confirmed)
+    }
+
+    /// The socket is lost; what waits and what was read goes on waiting.
+    pub(super) fn detach(&mut self) -> Option<Socket> {
+        self.is_open = false;
+        self.unflushed = false;
+        (self.waits_since, self.unheard_since) = (None, None);
+        self.socket.take()
+    }
+
+    /// Another socket is there. What the browser has not got is written next; false when that cannot be done, and
+    /// then both begin to count anew.
+    pub(super) fn attach(&mut self, socket: Socket, received: Option<u64>, now: Instant) -> bool {
+        self.socket = Some(socket);
+        self.is_open = true;
+        (self.last_heard, self.last_ping) = (now, now);
+        self.is_confirmed = false;
+        let recovered = received.is_some_and(|received| self.outgoing.recover(received));
+        if !recovered {
+            self.outgoing.restart();
+            self.ahead.forget();
+            self.counting = Some(Counting::default());
+        }
+        self.note_keeping();
+        recovered
+    }
+
+    /// For the first frame on a socket.
+    pub(super) fn push_first(&mut self, text: String) {
+        self.traffic.to_browser(text.len());
+        self.outgoing.push_first(Frame::Text(text));
         self.waits_since.get_or_insert_with(Instant::now);
     }
 
@@ -148,106 +206,22 @@ impl<B: Browser> Line<B> {
         self.pace.took(n_messages, 0, self.last_heard);
     }
 
-    /// Writes what waits, and gives one frame if it may; if not, it reads a few ahead, to notice when the browser leaves.
-    /// Cancel-safe: whatever was not done stays to be done.
-    pub(super) async fn turn(&mut self, may_read: bool) -> Heard {
-        poll_fn(|context| self.poll_turn(context, may_read)).await
-    }
-
-    fn poll_turn(&mut self, context: &mut Context<'_>, may_read: bool) -> Poll<Heard> {
-        if self.unflushed || !self.backlog.is_empty() {
-            match self.poll_write(context) {
-                Poll::Ready(Ok(())) => return Poll::Ready(Heard::Wrote),
-                Poll::Ready(Err(_)) => return self.leave(),
-                Poll::Pending => {}
-            }
-        }
-        if may_read && let Some(text) = self.ahead.pop() {
-            return Poll::Ready(Heard::Text(text));
-        }
-        if self.ahead.has_left() {
-            return self.poll_left(may_read);
-        }
-        if self.pace.is_paused() && !self.pace.may_read(Instant::now()) {
-            return Poll::Pending;
-        }
-        loop {
-            if !may_read && !self.ahead.has_room() {
-                return Poll::Pending;
-            }
-            let frame = match self.socket.poll_next_unpin(context) {
-                Poll::Ready(Some(Ok(frame))) => frame,
-                Poll::Ready(Some(Err(error))) if is_too_large(&error) => {
-                    return Poll::Ready(Heard::TooLarge);
-                }
-                Poll::Ready(Some(Err(error))) => {
-                    self.broken = Broken::of(&error);
-                    return self.leave_behind(may_read);
-                }
-                Poll::Ready(None) => return self.leave_behind(may_read),
-                Poll::Pending => {
-                    self.pace.drained();
-                    return Poll::Pending;
-                }
-            };
-            self.last_heard = Instant::now();
-            let n_bytes = length(&frame);
-            self.traffic.from_browser(n_bytes);
-            self.pace.took(1, n_bytes, self.last_heard);
-            let text = match frame {
-                Frame::Text(text) => text,
-                // A page that sends a Blob by mistake is told the same as for any frame that is not JSON.
-                Frame::Binary(bytes) => String::from_utf8(bytes).unwrap_or_default(),
-                Frame::Close(_) => return self.leave_behind(may_read),
-                // The session has to learn that there is a wait to be ended.
-                Frame::Ping(_) | Frame::Pong(_) if self.pace.is_paused() => {
-                    return Poll::Ready(Heard::Paused);
-                }
-                Frame::Ping(_) | Frame::Pong(_) => continue,
-            };
-            if may_read {
-                return Poll::Ready(Heard::Text(text));
-            }
-            self.ahead.push(text);
-        }
-    }
-
-    /// The browser has left, perhaps with frames before that still have to be handed on.
-    fn leave_behind(&mut self, may_read: bool) -> Poll<Heard> {
-        self.ahead.leave(Instant::now() + self.limits.stall_timeout);
-        self.poll_left(may_read)
-    }
-
-    /// It has left altogether once the MCP server has taken what it sent before.
-    fn poll_left(&mut self, may_read: bool) -> Poll<Heard> {
-        if may_read && self.ahead.is_empty() {
-            self.leave()
-        } else {
-            Poll::Pending
-        }
-    }
-
-    fn leave(&mut self) -> Poll<Heard> {
-        self.is_open = false;
-        Poll::Ready(Heard::Left)
-    }
-
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.backlog.is_empty() {
-            match self.socket.poll_ready_unpin(context) {
+        let Some(socket) = &mut self.socket else {
+            return Poll::Ready(Ok(()));
+        };
+        while !self.outgoing.is_empty() {
+            match socket.poll_ready_unpin(context) {
                 Poll::Ready(Ok(())) => {}
                 other @ (Poll::Ready(Err(_)) | Poll::Pending) => return other,
             }
-            if let Some(frame) = self.backlog.pop_front() {
-                if let Frame::Text(text) = &frame {
-                    self.n_bytes -= text.len();
-                }
-                self.socket.start_send_unpin(frame)?;
+            if let Some(frame) = self.outgoing.next() {
+                socket.start_send_unpin(frame)?;
                 self.unflushed = true;
                 self.waits_since = Some(Instant::now());
             }
         }
-        let flushed = self.socket.poll_flush_unpin(context);
+        let flushed = socket.poll_flush_unpin(context);
         if let Poll::Ready(Ok(())) = flushed {
             self.unflushed = false;
             self.waits_since = None;
@@ -256,7 +230,8 @@ impl<B: Browser> Line<B> {
     }
 
     /// When [`Self::check`] is next needed.
-    pub(super) fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.socket.as_ref()?;
         let ping = self.last_ping + self.limits.ping_interval;
         let pong = if self.last_heard < self.last_ping {
             self.last_ping + self.limits.pong_timeout
@@ -268,21 +243,30 @@ impl<B: Browser> Line<B> {
             .map_or(ping, |since| since + self.limits.stall_timeout);
         let pace = self.pace.deadline().unwrap_or(ping);
         let left = self.ahead.ends().unwrap_or(ping);
-        ping.min(pong).min(stall).min(pace).min(left)
+        let unheard = self
+            .unheard_since
+            .map_or(ping, |since| since + self.limits.stall_timeout);
+        let told = self.counting.as_ref().and_then(Counting::deadline);
+        let rest = pace.min(left).min(unheard).min(told.unwrap_or(ping));
+        Some(ping.min(pong).min(stall).min(rest))
     }
 
     /// Sends a ping when one is due, and says when the browser is gone without a word.
     pub(super) fn check(&mut self, now: Instant, is_read: bool) -> Result<(), Fault> {
-        if self
-            .waits_since
-            .is_some_and(|since| now >= since + self.limits.stall_timeout)
-        {
+        if !self.is_attached() {
+            return Ok(());
+        }
+        let is_over = |since: Instant| now >= since + self.limits.stall_timeout;
+        if let Some(sentence) = if self.waits_since.is_some_and(is_over) {
+            Some("The browser did not read in time.")
+        } else if self.unheard_since.is_some_and(is_over) {
+            Some("The browser did not acknowledge in time what it was sent.")
+        } else {
+            None
+        } {
             self.is_open = false;
             meters::reached("stall_timeout");
-            return Err(Fault::new(
-                FaultCode::BrowserStalled,
-                "The browser did not read in time.",
-            ));
+            return Err(Fault::new(FaultCode::BrowserStalled, sentence));
         }
         if self.ahead.ends().is_some_and(|ends| now >= ends) {
             self.is_open = false;
@@ -303,8 +287,7 @@ impl<B: Browser> Line<B> {
         }
         if now >= self.last_ping + self.limits.ping_interval {
             self.last_ping = now;
-            self.backlog.push_back(Frame::Ping(Vec::new()));
-            self.waits_since.get_or_insert(now);
+            self.push_frame(Frame::Ping(Vec::new()));
         }
         Ok(())
     }
@@ -313,12 +296,14 @@ impl<B: Browser> Line<B> {
     pub(super) async fn close(&mut self, reason: &Fault) {
         let limit = self.limits.close_timeout;
         if !self.is_open {
-            let broken = self.broken;
+            let (broken, Some(socket)) = (self.broken, &mut self.socket) else {
+                return;
+            };
             let farewell = async {
                 if let Some(broken) = broken {
-                    self.socket.send(broken.close()).await?;
+                    socket.send(broken.close()).await?;
                 }
-                self.socket.close().await
+                socket.close().await
             };
             let _ = timeout(limit, farewell).await;
             return;
@@ -326,37 +311,22 @@ impl<B: Browser> Line<B> {
         let text = cut(&reason.message, MAX_REASON);
         let farewell = async {
             poll_fn(|context| self.poll_write(context)).await?;
-            self.socket
-                .send(Frame::Close(Some((
-                    CloseCode::from(reason.code.close_code()),
-                    text,
-                ))))
-                .await?;
-            while let Some(Ok(frame)) = self.socket.next().await {
+            let Some(socket) = &mut self.socket else {
+                return Ok(());
+            };
+            let code = CloseCode::from(reason.code.close_code());
+            socket.send(Frame::Close(Some((code, text)))).await?;
+            while let Some(Ok(frame)) = socket.next().await {
                 if let Frame::Close(_) = frame {
                     break;
                 }
             }
-            self.socket.close().await
+            socket.close().await
         };
         if timeout(limit, farewell).await.is_err() {
             meters::reached("close_timeout");
         }
     }
-}
-
-fn length(frame: &Frame) -> usize {
-    match frame {
-        Frame::Text(text) => text.len(),
-        Frame::Binary(bytes) | Frame::Ping(bytes) | Frame::Pong(bytes) => bytes.len(),
-        Frame::Close(_) => 0,
-    }
-}
-
-/// poem flattens tungstenite's error to its text.
-fn is_too_large(error: &io::Error) -> bool {
-    let text = error.to_string();
-    text.contains("too long") || text.contains("too large") || text.contains("Space limit exceeded")
 }
 
 fn cut(text: &str, limit: usize) -> String {

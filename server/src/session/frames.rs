@@ -26,9 +26,9 @@ pub(super) fn read(text: String, dialect: &mut Dialect, limits: &Limits) -> Turn
     dialect.decode(text, now, &mut turn);
     let is_fine = |inbound: &Inbound| match inbound {
         Inbound::Message(Message::Request(request)) => is_short(request.id(), limits.id_bytes),
-        Inbound::Message(Message::Response(_) | Message::Notification(_)) | Inbound::Stderr(_) => {
-            true
-        }
+        Inbound::Message(Message::Response(_) | Message::Notification(_))
+        | Inbound::Stderr(_)
+        | Inbound::Resumable => true,
     };
     if turn.inbound.iter().all(is_fine) {
         return turn;

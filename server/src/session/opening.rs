@@ -16,6 +16,7 @@ use footbridge_shared::fault::UpstreamReport;
 use footbridge_shared::params::ServerParams;
 use tokio::sync::watch;
 
+use super::Tokens;
 use super::Verdicts;
 use crate::bridge::Profile;
 use crate::dialect::DialectName;
@@ -116,4 +117,6 @@ pub struct Vitals {
     pub snapshot: watch::Sender<Snapshot>,
     /// What changes with every message.
     pub pulse: Arc<Pulse>,
+    /// What opens the session again.
+    pub tokens: watch::Sender<Tokens>,
 }

@@ -21,7 +21,10 @@ use tokio_util::sync::PollSender;
 use super::*;
 use crate::bridge::Profile;
 use crate::policy::approved_for_tests;
+use crate::upstream::FromUpstream;
 use crate::upstream::Upstream;
+
+mod coming_back;
 
 /// The bridge's end of a socket made of two queues.
 struct FakeSocket {
@@ -59,6 +62,17 @@ impl Sink<Frame> for FakeSocket {
     }
 }
 
+/// A socket, and the browser's ends of it.
+fn socket(width: usize) -> (Socket, mpsc::Sender<Frame>, mpsc::Receiver<Frame>) {
+    let (to_bridge, incoming) = mpsc::channel(width);
+    let (outgoing, from_bridge) = mpsc::channel(width);
+    let socket = FakeSocket {
+        incoming,
+        outgoing: PollSender::new(outgoing),
+    };
+    (Box::new(socket), to_bridge, from_bridge)
+}
+
 /// A session under test and the far ends of everything it touches.
 struct Stage {
     to_bridge: Option<mpsc::Sender<Frame>>,
@@ -66,6 +80,8 @@ struct Stage {
     at_server: mpsc::Receiver<Message>,
     from_server: mpsc::Sender<FromUpstream>,
     end: watch::Sender<Option<Fault>>,
+    attach: mpsc::Sender<Attachment>,
+    tokens: watch::Receiver<Tokens>,
     snapshot: watch::Receiver<Snapshot>,
     tasks: JoinSet<()>,
 }
@@ -93,8 +109,7 @@ fn opening(dialect: DialectName) -> Opening {
 
 /// Opens a session; `width` is the length of every queue.
 fn stage(dialect: DialectName, limits: Limits, width: usize) -> Stage {
-    let (to_bridge, incoming) = mpsc::channel(width);
-    let (outgoing, from_bridge) = mpsc::channel(width);
+    let (socket, to_bridge, from_bridge) = socket(width);
     let (upstream, at_server, from_server) = Upstream::memory(width);
     let now = Utc::now();
     let first = Snapshot {
@@ -108,9 +123,13 @@ fn stage(dialect: DialectName, limits: Limits, width: usize) -> Stage {
     let (snapshot_sender, snapshot) = watch::channel(first);
     let pulse = Arc::new(Pulse::default());
     let (end, ended) = watch::channel(None);
-    let socket = FakeSocket {
-        incoming,
-        outgoing: PollSender::new(outgoing),
+    let (attach, attachments) = mpsc::channel(1);
+    let tokens = watch::Sender::new(Tokens::default());
+    let its_tokens = tokens.subscribe();
+    let outside = Outside {
+        ended,
+        attachments,
+        hoard: Hoard::default(),
     };
     let mut upstream = Some(upstream);
     let start: Start = Box::new(move || {
@@ -126,8 +145,9 @@ fn stage(dialect: DialectName, limits: Limits, width: usize) -> Stage {
         Vitals {
             snapshot: snapshot_sender,
             pulse,
+            tokens,
         },
-        ended,
+        outside,
         start,
     ));
     Stage {
@@ -136,6 +156,8 @@ fn stage(dialect: DialectName, limits: Limits, width: usize) -> Stage {
         at_server,
         from_server,
         end,
+        attach,
+        tokens: its_tokens,
         snapshot,
         tasks,
     }

@@ -24,7 +24,7 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// The words that [`Task::from_args`] reads.
+    /// The words that `Task::from_args` reads.
     pub fn to_args(&self) -> Vec<OsString> {
         let mut args: Vec<OsString> = vec![
             "--term-wait-ms".into(),

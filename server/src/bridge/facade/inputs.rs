@@ -200,7 +200,7 @@ impl Inputs {
             params = Some(named);
         }
         self.asked.insert(id.clone(), browser_id.clone());
-        desk.asked.open(id.clone(), desk.now);
+        desk.asked.open(id.clone(), None, desk.now);
         desk.send_browser(Request::new(id.clone(), &wanted.method, params.as_deref()));
         Entry {
             key,

@@ -10,7 +10,6 @@ use futures_util::SinkExt;
 use futures_util::StreamExt;
 use poem::web::websocket::CloseCode;
 use poem::web::websocket::Message as Frame;
-use poem::web::websocket::WebSocketStream;
 use tokio::time::timeout;
 
 use crate::dialect::Dialect;
@@ -19,10 +18,11 @@ use crate::dialect::Failure;
 use crate::dialect::Outbound;
 use crate::dialect::Turn;
 use crate::meters;
+use crate::session::Socket;
 
 /// Says why in the words of the dialect, closes, and reads to the end so that the code arrives; for so long at most.
 pub(super) async fn farewell(
-    mut stream: WebSocketStream,
+    mut stream: Socket,
     fault: Fault,
     (dialect, session_id): (DialectName, String),
     limit: Duration,
