@@ -30,7 +30,7 @@ export interface UseMcpOptions extends Omit<ConnectOptions, "signal"> {
 
 /**
  * `idle`: there is to be none, or it was ended here. `connecting`, `starting`: as of a session. `loading`: it is open, the lists are on
- * their way. `ready`. `reconnecting`: it was lost, and is tried again. `failed`: look at `error`. `closed`: the other side ended it in order.
+ * their way. `ready`. `reconnecting`: it was lost, and is tried again; while `session` is there, it is the same one that comes back. `failed`: look at `error`. `closed`: the other side ended it in order.
  */
 export type UseMcpState =
   | "idle"

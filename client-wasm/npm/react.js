@@ -85,6 +85,12 @@ class Connection {
         this.#load(session, name).catch((error) => this.#view.session === session && this.#set({ error }));
       });
     }
+    // A session that outlives its socket tells of it, and of its way back.
+    session.on("state", (state) => {
+      if (this.#view.session !== session) return;
+      if (state === "detached") this.#set({ state: "reconnecting" });
+      else if (state === "ready" && this.#view.state === "reconnecting") this.#set({ state: "ready" });
+    });
     session.on("close", ({ error }) => {
       if (this.#over.signal.aborted || this.#view.session !== session) return;
       if (error) this.#lose(error, this.#view.attempt);

@@ -12,7 +12,7 @@ import { startBridge } from "../js/real.mjs";
 import { TOOLS, makeProject } from "./project.mjs";
 import { RUNTIMES, runProgram } from "./runtimes.mjs";
 
-const EXPECTED = { add: true, steps: [1, 2, 3], sum: 42, asked: "accept", refused: "server", closed: 1000 };
+const EXPECTED = { carried: "2025-11-25", add: true, steps: [1, 2, 3], sum: 42, asked: "accept", refused: "server", closed: 1000 };
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
 
 let project;

@@ -90,7 +90,9 @@ export const TOOLS = {
     cpSync(join(folder, "src"), join(to, "src"), { recursive: true });
     // Import maps do not reach workers, so a page without a tool names the file.
     const source = join(to, "src/session.js");
-    const text = readFileSync(source, "utf8").replace('"footbridge"', '"../footbridge/npm/index.js"');
+    const text = readFileSync(source, "utf8")
+      .replace('"footbridge"', '"../footbridge/npm/index.js"')
+      .replace('"footbridge/transport"', '"../footbridge/npm/transport.js"');
     writeFileSync(source, text);
     writeFileSync(join(to, "index.html"), page("./src/page.js"));
   },

@@ -84,6 +84,15 @@ test("both entries export what the types declare", async () => {
   }
 });
 
+test("no type of the package is any", () => {
+  const declarations = readdirSync(join(installed, "npm")).filter((name) => name.endsWith(".d.ts"));
+  assert.ok(declarations.length >= 5);
+  for (const name of declarations) {
+    const code = read(join("npm", name)).toString().replaceAll(/\/\*[\s\S]*?\*\//g, "");
+    assert.doesNotMatch(code, /\bany\b/, name);
+  }
+});
+
 test("the module is small enough for a page", () => {
   const size = gzipSync(read("pkg/client_bg.wasm"), { level: 9 }).length;
   assert.ok(size < 60_000, `client_bg.wasm is ${size} bytes compressed`);
