@@ -13,6 +13,7 @@ mod input;
 pub mod mutate;
 pub mod params;
 pub mod redact;
+pub mod resume;
 pub mod rpc;
 pub mod sse;
 pub mod stdio_lines;
@@ -22,7 +23,7 @@ pub mod ticket;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("catalogue", catalogue::run),
     ("config", config::run),
     ("egress", egress::run),
@@ -30,6 +31,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("host_origin", host_origin::run),
     ("params", params::run),
     ("redact", redact::run),
+    ("resume", resume::run),
     ("rpc", rpc::run),
     ("sse", sse::run),
     ("stdio_lines", stdio_lines::run),

@@ -123,7 +123,7 @@ macro_rules! replays {
     };
 }
 
-replays!(catalogue config egress frames host_origin params redact rpc sse stdio_lines ticket);
+replays!(catalogue config egress frames host_origin params redact resume rpc sse stdio_lines ticket);
 
 #[test]
 fn every_target_is_replayed_and_has_a_small_corpus_and_a_program() {

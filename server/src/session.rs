@@ -7,6 +7,8 @@ mod ahead;
 mod browser;
 mod events;
 mod frames;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod link;
 mod opening;
 mod outgoing;

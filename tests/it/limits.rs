@@ -595,6 +595,21 @@ const TESTS: &[(&str, &str, &str)] = &[
         "a_browser_that_does_not_read_is_closed_after_the_stall_timeout",
     ),
     (
+        "resume_window",
+        "tests/it/resume.rs",
+        "a_session_without_a_browser_is_told_ended_by_request_and_over_after_the_window",
+    ),
+    (
+        "resume_bytes",
+        "server/src/session/tests/coming_back.rs",
+        "the_server_is_not_read_when_no_more_can_be_kept_and_goes_on_when_the_browser_is_back",
+    ),
+    (
+        "resume_bytes_total",
+        "server/src/session/outgoing.rs",
+        "all_sessions_together_keep_so_much_and_one_that_goes_over_it_forgets_its_own",
+    ),
+    (
         "upstream_queue",
         "server/src/session/tests.rs",
         "a_chatty_server_and_a_chatty_browser_do_not_block_each_other",

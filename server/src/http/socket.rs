@@ -41,6 +41,8 @@ use crate::http::record_denied;
 use crate::http::refuse;
 use crate::principal::Principal;
 use crate::session::Opening;
+#[cfg(feature = "fuzzing")]
+use crate::session::Place;
 use crate::session::Socket;
 use crate::tickets::Grant;
 use crate::tickets::Presented;
@@ -68,7 +70,7 @@ pub(super) async fn upgrade(
         Err(fault) => return refuse(&fault),
     };
     let peer = peer(request);
-    let query = Query::of(request);
+    let query = Query::of(request.original_uri().query().unwrap_or_default());
     if let Some(way_back) = query.way_back() {
         return returning::come_back(
             way_back,
@@ -298,8 +300,7 @@ struct Query {
 }
 
 impl Query {
-    fn of(request: &Request) -> Self {
-        let query = request.original_uri().query().unwrap_or_default();
+    fn of(query: &str) -> Self {
         let value = |wanted: &str| {
             query
                 .split('&')
@@ -325,6 +326,13 @@ impl Query {
             attempt: self.attempt.clone(),
         })
     }
+}
+
+/// Where a socket with this query comes back to; `None` when it does not come back.
+#[cfg(feature = "fuzzing")]
+pub(super) fn place(query: &str) -> Option<Result<Place, Fault>> {
+    let way = Query::of(query).way_back()?;
+    Some(returning::place(&way, DialectName::Native))
 }
 
 /// Base64 out of a query: `%2B` and the like decoded; a raw `+`, which forms mean as a space, is a plus again.

@@ -87,7 +87,7 @@ async fn hand_over(
 }
 
 /// Where the browser says it was.
-fn place(way: &Way, dialect: DialectName) -> Result<Place, Fault> {
+pub(super) fn place(way: &Way, dialect: DialectName) -> Result<Place, Fault> {
     if dialect != DialectName::Native {
         return Err(Fault::new(
             FaultCode::BadRequest,
