@@ -99,8 +99,14 @@ export interface ConnectOptions extends BridgeOptions {
   clientInfo?: Implementation;
   /** Answers to what the server asks, by method: `"elicitation/create"`, `"sampling/createMessage"`, `"roots/list"`. */
   handlers?: Handlers;
+  /**
+   * Whether the session outlives a lost socket. Default: `true`; `false` ends it with its first socket.
+   * With a `key`, the next page of this tab that connects with the same key takes the session up again, such as after
+   * a reload; a session that is out of reach is replaced by a new one, and `resumed` tells which it is.
+   */
+  resume?: boolean | { key: string };
   /** Called at each change of state, from the first moment on. */
-  onState?: (state: SessionState) => void;
+  onState?: (state: SessionState, info: StateInfo) => void;
   /** Called with each line of the server process's standard error, such as the progress of an `npx` that downloads. */
   onStderr?: (line: string) => void;
   /** Called with each frame on the socket, in both directions. */
@@ -111,9 +117,18 @@ export interface ConnectOptions extends BridgeOptions {
 
 /**
  * `connecting`: the bridge is asked for a session. `starting`: the MCP server is being started or greeted.
- * `ready`: it answers. `closed`: the session is over, for good.
+ * `ready`: it answers. `detached`: the socket is lost and the session is not; another socket is tried, and requests wait.
+ * `closed`: the session is over, for good.
  */
-export type SessionState = "connecting" | "starting" | "ready" | "closed";
+export type SessionState = "connecting" | "starting" | "ready" | "detached" | "closed";
+/** Why a session is in its state. */
+export interface StateInfo {
+  /**
+   * When it is `detached`: `"socket_lost"`, `"silent"` (the bridge did not answer) or `"offline"`.
+   * When it is `closed`: `"closed"`, or the code of the error that ended it.
+   */
+  reason?: string;
+}
 
 /**
  * Answers a request of the MCP server with its result, an object.
@@ -205,6 +220,8 @@ export declare class Session extends Methods {
   readonly id: string;
   /** How the session is. */
   readonly state: SessionState;
+  /** Whether this session was begun by an earlier page of this tab. */
+  readonly resumed: boolean;
   /** The MCP server's capabilities, as it declared them. */
   readonly capabilities: ServerCapabilities;
   /** The MCP server's name and version, as it gave them. */
@@ -221,6 +238,8 @@ export declare class Session extends Methods {
   notify(method: string, params?: JsonObject): void;
   /** Answers a kind of server request from now on; `null` removes the handler. The capabilities stay as declared. */
   onRequest<M extends string>(method: M, handler: HandlerOf<M> | null): void;
+  /** Listens; returns a function that stops listening. */
+  on(event: "state", listener: (state: SessionState, info: StateInfo) => void): () => void;
   /** Listens; returns a function that stops listening. */
   on<K extends keyof SessionEvents>(event: K, listener: (value: SessionEvents[K]) => void): () => void;
   /** Asks the bridge how this session is. */
@@ -298,7 +317,7 @@ export declare function load(source?: string | URL | Response | BufferSource | W
 /** What every failure of this package is. */
 export declare class FootbridgeError extends Error {
   private constructor();
-  /** Stable: "unauthorized", "params_denied", "upstream_exited", "timeout", "aborted", "socket_closed", ... or for an MCP server's error "server_error". */
+  /** Stable: "unauthorized", "params_denied", "upstream_exited", "timeout", "aborted", "socket_closed", "session_lost", ... or for an MCP server's error "server_error". */
   readonly code: string;
   /** Whose doing it was: this program's or its browser's, the bridge's, that of the way to the MCP server, or the MCP server's own. */
   readonly side: "browser" | "bridge" | "upstream" | "server";
@@ -308,6 +327,9 @@ export declare class FootbridgeError extends Error {
   readonly hint?: string;
   /** HTTP status, when a route refused. */
   readonly status?: number;
-  /** What else is known, such as `command`, `exit_code` and `stderr` of a process, or the `data` of a JSON-RPC error. */
+  /**
+   * What else is known, such as `command`, `exit_code` and `stderr` of a process, or the `data` of a JSON-RPC error.
+   * For a call that ends with its session, `may_have_run` says whether it may have reached the MCP server.
+   */
   readonly data?: Json;
 }

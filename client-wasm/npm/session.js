@@ -1,6 +1,8 @@
 import { FootbridgeError, faultOf, misuse, textOf } from "./error.js";
 import { HANDLERS } from "./handlers.js";
+import { keep } from "./keep.js";
 import { Methods } from "./methods.js";
+import { explained, watchNetwork } from "./place.js";
 
 /** Lets an `AbortSignal` call `abort`; gives back how to stop that. */
 function onAbort(signal, abort) {
@@ -10,9 +12,9 @@ function onAbort(signal, abort) {
 }
 
 /** A listener's own failure must reach the console, and nobody else. */
-function call(listener, value) {
+function call(listener, ...values) {
   try {
-    listener(value);
+    listener(...values);
   } catch (error) {
     if (typeof reportError === "function") reportError(error);
     else console.error(error);
@@ -26,12 +28,12 @@ export function placeOf({ url, token }) {
   return JSON.stringify({ url, token, page: globalThis.location?.href });
 }
 
-/** How a session is, or without one the bridge's catalogue. */
-export async function read(core, place, sessionId, signal) {
+/** How a session is, or without one the bridge's catalogue; with `end` the session is ended. */
+export async function read(core, place, sessionId, signal, end = false) {
   try {
-    return JSON.parse(await core.read(place, sessionId, signal));
+    return JSON.parse(await core.read(place, sessionId, signal, end));
   } catch (fault) {
-    throw faultOf(fault);
+    throw await explained(faultOf(fault), JSON.parse(place).url);
   }
 }
 
@@ -42,6 +44,9 @@ export class Session extends Methods {
   #place;
   #info = {};
   #state = "connecting";
+  #resumed = false;
+  #keeper;
+  #unwatch;
   #listeners = new Map();
   #asked = new Map();
   #opened = Promise.withResolvers();
@@ -61,6 +66,9 @@ export class Session extends Methods {
   }
   get state() {
     return this.#state;
+  }
+  get resumed() {
+    return this.#resumed;
   }
   get capabilities() {
     return this.#info.capabilities ?? {};
@@ -139,7 +147,7 @@ export class Session extends Methods {
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners);
     // Wrapped, so that a function that listens twice is two listeners.
-    const entry = (value) => listener(value);
+    const entry = (...values) => listener(...values);
     listeners.add(entry);
     this.#want(event);
     return () => {
@@ -153,22 +161,28 @@ export class Session extends Methods {
   }
 
   async close() {
+    // Without a socket there is no other way to say so, and without a network the bridge waits in vain.
+    if (this.#state === "detached") read(this.#core, this.#place, this.id, undefined, true).catch(() => {});
     this.#connection.close();
     await this.#closed.promise;
   }
 
   async #open({ server, inputs, params, capabilities, clientInfo, timeout, ...rest }) {
-    const { handlers = {}, onState, onStderr, onFrame, signal } = rest;
+    const { handlers = {}, onState, onStderr, onFrame, signal, resume = true } = rest;
     const options = { server, inputs, params, capabilities, clientInfo };
     const text = textOf(options, "the options of connect");
     for (const [method, handler] of Object.entries(handlers)) this.onRequest(method, handler);
     if (onState) this.on("state", onState);
     if (onStderr) this.on("stderr", onStderr);
     if (onFrame) this.on("frame", onFrame);
-    this.#connection.open(this.#place, text, timeout);
+    if (resume?.key !== undefined) this.#keeper = await keep(String(resume.key), server);
+    this.#unwatch = watchNetwork(this.#connection, rest.url);
+    this.#connection.open(this.#place, text, timeout, resume !== false, this.#keeper?.earlier);
     const forget = onAbort(signal, () => this.#connection.close());
     try {
       await this.#opened.promise;
+    } catch (error) {
+      throw await explained(error, rest.url);
     } finally {
       forget();
     }
@@ -182,16 +196,20 @@ export class Session extends Methods {
     if (event === "frame") this.#connection.wantFrames(wanted);
   }
 
-  #emit(event, value) {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) call(listener, value);
+  #emit(event, ...values) {
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) call(listener, ...values);
   }
 
   /** What the core calls. Nothing here may throw. */
   #page() {
     return {
-      onState: (state) => {
+      onState: (state, reason) => {
         this.#state = state;
-        this.#emit("state", state);
+        this.#emit("state", state, reason === undefined ? {} : { reason });
+      },
+      onPass: (url, token, takenUp) => {
+        this.#resumed ||= takenUp;
+        void this.#keeper?.has(url, token);
       },
       onReady: (initialized) => {
         this.#info = JSON.parse(initialized);
@@ -206,6 +224,8 @@ export class Session extends Methods {
       onFrame: (direction, text) => this.#emit("frame", { direction, text, time: Date.now() }),
       onClosed: (code, reason, fault) => {
         const error = fault && faultOf(fault);
+        this.#unwatch?.();
+        this.#keeper?.drop();
         this.#opened.reject(error);
         this.#emit("close", error ? { code, reason, error } : { code, reason });
         this.#closed.resolve();

@@ -32,17 +32,20 @@ impl Bridge {
         self.address.socket(&opening::socket_path(&answer)?)
     }
 
-    /// Asks how the session is, or without one for the catalogue; the answer is JSON.
+    /// Asks how the session is, or without one for the catalogue; the answer is JSON. With `end`
+    /// the session is ended instead.
     pub(crate) async fn read(
         &self,
         session_id: Option<&str>,
         signal: Option<&AbortSignal>,
+        end: bool,
     ) -> Result<String, Fault> {
-        let path = match session_id {
-            Some(id) => format!("/ws/status/{}", segment(id)),
-            None => "/servers".to_owned(),
+        let (method, path) = match session_id {
+            Some(id) if end => ("DELETE", format!("/ws/{}", segment(id))),
+            Some(id) => ("GET", format!("/ws/status/{}", segment(id))),
+            None => ("GET", "/servers".to_owned()),
         };
-        self.call("GET", &self.address.route(&path), None, signal)
+        self.call(method, &self.address.route(&path), None, signal)
             .await
     }
 

@@ -2,13 +2,23 @@
 //! Owns the ids, the calls in flight, the server's open requests and the session's state.
 //! Never touches a socket, a clock or JavaScript: it takes events and gives effects.
 
+mod calls;
 mod incoming;
+mod line;
+mod pulse;
+mod way;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::effect::{Effect, Request, State, Timer, milliseconds};
+use crate::effect::{Effect, State, Timer, milliseconds};
 use crate::fault::{Fault, Side};
 use crate::frame;
+
+use calls::{Call, TOO_MUCH, closed_by_page};
+use line::Line;
+use pulse::Pulse;
+use way::{Link, Way};
 
 /// How long a socket may take to close before the session counts as closed without it.
 const CLOSING: Duration = Duration::from_secs(3);
@@ -28,6 +38,9 @@ pub(crate) struct Client {
     wants_stderr: bool,
     /// The bridge's last word, when it was an error: if the socket closes now, this is why.
     last_error: Option<Fault>,
+    line: Line,
+    way: Way,
+    pulse: Pulse,
     effects: Vec<Effect>,
 }
 
@@ -42,16 +55,6 @@ enum Phase {
     /// We asked the socket to close.
     Closing,
     Closed,
-}
-
-#[derive(Debug)]
-struct Call {
-    id: u64,
-    method: String,
-    timeout: Option<Duration>,
-    progress: bool,
-    /// JSON text; present when progress was asked for.
-    token: Option<String>,
 }
 
 #[derive(Debug)]
@@ -75,15 +78,24 @@ impl Client {
             methods: Vec::new(),
             wants_stderr: false,
             last_error: None,
+            line: Line::default(),
+            way: Way::default(),
+            pulse: Pulse::default(),
             effects: Vec::new(),
         }
     }
 
-    /// Someone begins to open the session, which must be ready within `timeout`.
-    pub(crate) fn open(&mut self, timeout: Duration) {
+    /// Someone begins to open the session, which must be ready within `timeout`. With `resumable`
+    /// it outlives its socket; `token` is the right to come back to that of an earlier page.
+    pub(crate) fn open(&mut self, timeout: Duration, resumable: bool, token: Option<String>) {
         self.timeout = timeout;
-        self.effects.push(Effect::State(State::Connecting));
-        self.effects.push(Effect::StartTimer(Timer::Ready, timeout));
+        self.way.wanted = resumable;
+        self.ask_for(Effect::State(State::Connecting, None));
+        self.start(Timer::Ready, timeout);
+        match token {
+            Some(token) => self.take_up(token),
+            None => self.ask_for(Effect::Begin),
+        }
     }
 
     /// What is to be done since the last time this was asked.
@@ -103,12 +115,18 @@ impl Client {
 
     /// The socket is open.
     pub(crate) fn opened(&mut self) {
-        if self.phase == Phase::Opening {
-            self.phase = Phase::Waiting;
-            self.enter(State::Starting);
-            if self.wants_stderr {
-                self.effects.push(Effect::Send(frame::stderr(true)));
-            }
+        // Who comes back waits for `resumed`.
+        if self.phase == Phase::Opening && !self.takes_up() {
+            self.attached();
+            self.started();
+        }
+    }
+
+    fn started(&mut self) {
+        self.phase = Phase::Waiting;
+        self.enter(State::Starting, None);
+        if self.wants_stderr {
+            self.put(frame::stderr(true));
         }
     }
 
@@ -116,24 +134,39 @@ impl Client {
     pub(crate) fn fail(&mut self, fault: Fault) {
         match self.phase {
             Phase::Opening | Phase::Waiting => {
-                self.effects.push(Effect::CloseSocket);
+                self.ask_for(Effect::CloseSocket);
                 self.finish(1000, String::new(), Some(fault));
             }
             Phase::Open | Phase::Closing | Phase::Closed => {}
         }
     }
 
+    /// A socket could not even be tried, or does not speak as a bridge's does.
+    pub(crate) fn unusable(&mut self, fault: Fault) {
+        if self.way.link == Link::Trying {
+            self.socket_closed(1006, String::new());
+        } else {
+            self.fail(fault);
+        }
+    }
+
     /// The socket is gone.
     pub(crate) fn socket_closed(&mut self, code: u16, reason: String) {
+        if !self.is_over() && self.outlives(code, self.last_error.as_ref()) {
+            return self.lost("socket_lost");
+        }
+        if self.takes_up() {
+            return self.begin_instead();
+        }
         let fault = match self.phase {
             Phase::Closing => None,
             Phase::Opening | Phase::Waiting => {
                 let why = self.last_error.take();
-                Some(why.unwrap_or_else(|| Fault::from_close(code, &reason)))
+                Some(why.unwrap_or_else(|| self.ended(code, &reason)))
             }
             Phase::Open => {
                 let why = self.last_error.take();
-                why.or_else(|| (code != 1000).then(|| Fault::from_close(code, &reason)))
+                why.or_else(|| (code != 1000).then(|| self.ended(code, &reason)))
             }
             Phase::Closed => return,
         };
@@ -156,79 +189,15 @@ impl Client {
                     self.finish(1006, String::new(), None);
                 }
             }
-            Timer::Call(id) => {
-                let Some(call) = self.calls.iter().find(|call| call.id == id) else {
-                    return;
-                };
-                let waited = milliseconds(call.timeout.unwrap_or_default());
-                let sentence = format!(
-                    "{} had no answer or progress within {waited} ms",
-                    call.method
-                );
-                self.abandon(id, Fault::new("timeout", Side::Browser, sentence));
-            }
+            Timer::Ack => self.acknowledge_late(),
+            Timer::Silence => self.silent(),
+            Timer::Pong => self.unanswered(),
+            Timer::Retry => self.retry(),
+            Timer::Try => self.give_up_try(),
+            Timer::Window => self.give_up(),
+            Timer::Steady => self.steady(),
+            Timer::Call(id) => self.out_of_time(id),
         }
-    }
-
-    /// Sends a request; its outcome follows as an effect that names the id given back.
-    pub(crate) fn request(&mut self, request: Request) -> u64 {
-        let Request {
-            method,
-            params,
-            timeout,
-            progress,
-        } = request;
-        let id = self.next_id;
-        self.next_id += 1;
-        if let Err(fault) = self.may_send(params.as_deref()) {
-            self.effects.push(Effect::Reject { call: id, fault });
-            return id;
-        }
-        // Without a token nobody tells that a slow call is alive, and the timeout would cut it.
-        let asked = if progress || timeout.is_some() {
-            let Some(asked) = frame::ask_for_progress(params.as_deref(), id) else {
-                let fault = Fault::misuse("`_meta` of the params must be an object");
-                self.effects.push(Effect::Reject { call: id, fault });
-                return id;
-            };
-            Some(asked)
-        } else {
-            None
-        };
-        let (params, token) = match asked {
-            Some((params, token)) => (Some(params), Some(token)),
-            None => (params, None),
-        };
-        self.effects
-            .push(Effect::Send(frame::request(id, &method, params.as_deref())));
-        if let Some(timeout) = timeout {
-            self.effects
-                .push(Effect::StartTimer(Timer::Call(id), timeout));
-        }
-        self.calls.push(Call {
-            id,
-            method,
-            timeout,
-            progress,
-            token,
-        });
-        id
-    }
-
-    /// The program no longer wants the answer to a call.
-    pub(crate) fn cancel(&mut self, id: u64) {
-        if let Some(call) = self.calls.iter().find(|call| call.id == id) {
-            let sentence = format!("{} was aborted", call.method);
-            self.abandon(id, Fault::new("aborted", Side::Browser, sentence));
-        }
-    }
-
-    /// Sends a notification.
-    pub(crate) fn notify(&mut self, method: &str, params: Option<&str>) -> Result<(), Fault> {
-        self.may_send(params)?;
-        self.effects
-            .push(Effect::Send(frame::notification(method, params)));
-        Ok(())
     }
 
     /// From now on this page answers `method`, or no longer does.
@@ -247,6 +216,7 @@ impl Client {
         };
         let Ask { id, method, .. } = self.asks.remove(at);
         let text = match outcome {
+            Ok(_) if !self.line.has_room() => frame::error(&id, -32603, TOO_MUCH),
             Ok(result) if result.starts_with('{') => frame::result(&id, result),
             Ok(_) => {
                 let message = format!("the handler for {method} gave no object as its result");
@@ -254,7 +224,7 @@ impl Client {
             }
             Err((code, message)) => frame::error(&id, code, message),
         };
-        self.effects.push(Effect::Send(text));
+        self.put(text);
     }
 
     /// The program wants the server's standard error, or no longer does.
@@ -262,7 +232,7 @@ impl Client {
         if self.wants_stderr != wanted {
             self.wants_stderr = wanted;
             if matches!(self.phase, Phase::Waiting | Phase::Open) {
-                self.effects.push(Effect::Send(frame::stderr(wanted)));
+                self.put(frame::stderr(wanted));
             }
         }
     }
@@ -275,82 +245,47 @@ impl Client {
                 Side::Browser,
                 "the session was given up before it was ready",
             )),
+            Phase::Open if self.way.link != Link::Up => {
+                self.ask_for(Effect::CloseSocket);
+                self.settle_all(&closed_by_page());
+                self.finish(1000, String::new(), None);
+            }
             Phase::Open => {
                 self.phase = Phase::Closing;
-                self.effects.push(Effect::CloseSocket);
-                self.effects
-                    .push(Effect::StartTimer(Timer::Closed, CLOSING));
+                self.ask_for(Effect::CloseSocket);
+                self.start(Timer::Closed, CLOSING);
                 self.settle_all(&closed_by_page());
             }
             Phase::Closing | Phase::Closed => {}
         }
     }
 
-    fn may_send(&self, params: Option<&str>) -> Result<(), Fault> {
-        if params.is_some_and(|params| !params.starts_with('{')) {
-            return Err(Fault::misuse("params must be an object"));
-        }
-        match self.phase {
-            Phase::Open => Ok(()),
-            Phase::Opening | Phase::Waiting => Err(Fault::misuse(
-                "the session is not ready yet: wait for connect",
-            )),
-            Phase::Closing | Phase::Closed => Err(closed_by_page()),
-        }
+    fn ask_for(&mut self, effect: Effect) {
+        self.effects.push(effect);
     }
 
-    /// Ends a call without its answer, and says so to the MCP server.
-    fn abandon(&mut self, id: u64, fault: Fault) {
-        let method = self
-            .calls
-            .iter()
-            .find(|call| call.id == id)
-            .map(|call| call.method.as_str());
-        // MCP forbids to cancel the handshake.
-        if method.is_some_and(|method| method != "initialize") {
-            self.effects
-                .push(Effect::Send(frame::cancelled(id, &fault.message)));
-        }
-        if self.forget(id) {
-            self.effects.push(Effect::Reject { call: id, fault });
-        }
+    fn start(&mut self, timer: Timer, after: Duration) {
+        self.ask_for(Effect::StartTimer(timer, after));
     }
 
-    /// Whether the call was in flight; it no longer is.
-    fn forget(&mut self, id: u64) -> bool {
-        let Some(at) = self.calls.iter().position(|call| call.id == id) else {
-            return false;
-        };
-        if self.calls.remove(at).timeout.is_some() {
-            self.effects.push(Effect::StopTimer(Timer::Call(id)));
-        }
-        true
+    fn stop(&mut self, timer: Timer) {
+        self.ask_for(Effect::StopTimer(timer));
     }
 
-    fn enter(&mut self, state: State) {
+    /// Whether the page, or what happened, has ended the session.
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Closing | Phase::Closed)
+    }
+
+    fn enter(&mut self, state: State, reason: Option<Cow<'static, str>>) {
         if self.state != state {
             self.state = state;
-            self.effects.push(Effect::State(state));
-        }
-    }
-
-    fn settle_all(&mut self, fault: &Fault) {
-        for call in std::mem::take(&mut self.calls) {
-            if call.timeout.is_some() {
-                self.effects.push(Effect::StopTimer(Timer::Call(call.id)));
-            }
-            self.effects.push(Effect::Reject {
-                call: call.id,
-                fault: fault.clone(),
-            });
-        }
-        for ask in std::mem::take(&mut self.asks) {
-            self.effects.push(Effect::Withdraw { ask: ask.number });
+            self.ask_for(Effect::State(state, reason));
         }
     }
 
     fn finish(&mut self, code: u16, reason: String, fault: Option<Fault>) {
-        self.effects.push(match self.phase {
+        self.ask_for(match self.phase {
             Phase::Closing => Effect::StopTimer(Timer::Closed),
             Phase::Opening | Phase::Waiting | Phase::Open | Phase::Closed => {
                 Effect::StopTimer(Timer::Ready)
@@ -361,8 +296,9 @@ impl Client {
             .clone()
             .unwrap_or_else(|| Fault::from_close(code, &reason));
         self.settle_all(&unanswered);
-        self.enter(State::Closed);
-        self.effects.push(Effect::Closed {
+        let why = fault.as_ref().map(|fault| fault.code.clone());
+        self.enter(State::Closed, Some(why.unwrap_or("closed".into())));
+        self.ask_for(Effect::Closed {
             code,
             reason,
             fault,
@@ -370,9 +306,7 @@ impl Client {
     }
 }
 
-fn closed_by_page() -> Fault {
-    Fault::new("socket_closed", Side::Browser, "the session is closed")
-}
-
+#[cfg(test)]
+mod cut_tests;
 #[cfg(test)]
 mod tests;

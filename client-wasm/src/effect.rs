@@ -1,6 +1,8 @@
 //! What a session's client is asked, and what it asks of the world.
 //! Owns these words; never acts on one.
 
+use std::borrow::Cow;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::fault::Fault;
@@ -8,10 +10,23 @@ use crate::fault::Fault;
 /// What the client asks of the world, in order.
 #[derive(Debug)]
 pub(crate) enum Effect {
+    /// Ask the bridge for a new session, and open its socket.
+    Begin,
+    /// Open another socket for the same session, with this query and the number of the attempt,
+    /// which grows from one to the next, also from page to page.
+    Connect(String),
+    /// The socket is lost: nothing that it still brings counts. It is not closed, because the
+    /// bridge would end the session for a close frame that reaches it.
+    Abandon,
+    /// Close those.
+    CloseAbandoned,
     /// Put a frame on the socket.
-    Send(String),
-    /// The session's state changed.
-    State(State),
+    Send(Rc<str>),
+    /// The session's state changed, with a word for why when it is detached or closed.
+    State(State, Option<Cow<'static, str>>),
+    /// The way back to the session has a new key. `taken_up` says that the session is that of an
+    /// earlier page.
+    Pass { token: String, taken_up: bool },
     /// The MCP server is ready; the text is the whole `initialized` frame.
     Ready(String),
     /// A call succeeded; the text is its result.
@@ -32,7 +47,7 @@ pub(crate) enum Effect {
     Notification { method: String, params: String },
     /// A line of the server process's standard error.
     Stderr(String),
-    /// Report back when so much time has passed.
+    /// Report back when so much time has passed; for `Timer::Retry`, at any moment before.
     StartTimer(Timer, Duration),
     /// That report is no longer wanted.
     StopTimer(Timer),
@@ -55,6 +70,20 @@ pub(crate) enum Timer {
     Closed,
     /// This call must have an answer, or progress, by then.
     Call(u64),
+    /// The bridge must hear by then how much has arrived.
+    Ack,
+    /// Something must have arrived by then.
+    Silence,
+    /// The bridge must have answered `ping` by then.
+    Pong,
+    /// The next socket is to be tried by then.
+    Retry,
+    /// The bridge must have taken us back by then.
+    Try,
+    /// The bridge keeps the session until then.
+    Window,
+    /// A socket that lasts until then is a good one.
+    Steady,
 }
 
 /// The session's state as a program sees it.
@@ -63,6 +92,7 @@ pub(crate) enum State {
     Connecting,
     Starting,
     Ready,
+    Detached,
     Closed,
 }
 
@@ -72,6 +102,7 @@ impl State {
             Self::Connecting => "connecting",
             Self::Starting => "starting",
             Self::Ready => "ready",
+            Self::Detached => "detached",
             Self::Closed => "closed",
         }
     }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::frame;
 use crate::json::{Members, Object};
 
 /// What becomes a `FootbridgeError`.
@@ -201,6 +202,31 @@ impl Fault {
             .string("reason", reason);
         fault.data = Some(data.finish());
         fault
+    }
+
+    /// The session is gone, or no longer ours, though its socket alone was lost.
+    pub(crate) fn lost(reason: &str, sentence: &str) -> Self {
+        let code = match reason {
+            "taken_over" => "taken_over",
+            "shutting_down" => "shutting_down",
+            _ => "session_lost",
+        };
+        let message = format!("the session is lost: {sentence}");
+        let mut fault = Self::new(code, Side::Bridge, message)
+            .with_hint("connect again; calls whose `data.may_have_run` is true may have run");
+        fault.data = Some(Object::new().string("reason", reason).finish());
+        fault
+    }
+
+    /// The same for a call that it leaves without an answer.
+    pub(crate) fn of_call(&self, may_have_run: bool) -> Self {
+        let data = self.data.as_deref().unwrap_or("{}");
+        let run = if may_have_run { "true" } else { "false" };
+        Self {
+            // Data of the bridge that is no object stays as it is.
+            data: frame::insert("may_have_run", run, data).or_else(|| self.data.clone()),
+            ..self.clone()
+        }
     }
 
     /// The members of a `FootbridgeError`.

@@ -2,6 +2,8 @@
 //! Owns how messages are decoded and encoded on this side of the wire.
 //! Never decides what to do about one.
 
+use std::time::Duration;
+
 use crate::fault::Fault;
 use crate::json::{Members, Object};
 
@@ -44,6 +46,32 @@ pub(crate) enum Control {
     Stderr(String),
     /// Something went wrong.
     Error(Fault),
+    /// The session outlives its socket.
+    Resumable(Pass),
+    /// We are back at the session.
+    Resumed(Resumed),
+    /// So many of our frames have arrived.
+    Ack(u64),
+    /// The bridge is there.
+    Pong,
+}
+
+/// The right to come back to a session.
+#[derive(Debug, Clone)]
+pub(crate) struct Pass {
+    pub(crate) token: String,
+    /// How long the bridge waits without a socket.
+    pub(crate) window: Duration,
+}
+
+/// What the bridge says first to who has come back.
+#[derive(Debug)]
+pub(crate) struct Resumed {
+    /// Whether nothing is missing.
+    pub(crate) recovered: bool,
+    /// How many of our frames the bridge has.
+    pub(crate) received: u64,
+    pub(crate) pass: Pass,
 }
 
 impl<'a> Frame<'a> {
@@ -77,6 +105,20 @@ impl<'a> Frame<'a> {
     }
 }
 
+impl Frame<'_> {
+    /// Whether the frame is one of those that both sides count.
+    pub(crate) fn is_numbered(&self) -> bool {
+        match self {
+            Self::Control(control) => control.is_numbered(),
+            Self::Request { .. }
+            | Self::Notification { .. }
+            | Self::Result { .. }
+            | Self::Error { .. }
+            | Self::Other => true,
+        }
+    }
+}
+
 impl Control {
     fn of(members: &Members<'_>) -> Option<Self> {
         match members.string("type")?.as_str() {
@@ -89,9 +131,41 @@ impl Control {
             "initialized" => Some(Self::Initialized),
             "stderr" => members.string("line").map(Self::Stderr),
             "error" => Fault::from_control(members).map(Self::Error),
+            "resumable" => Pass::of(members).map(Self::Resumable),
+            "resumed" => Some(Self::Resumed(Resumed {
+                recovered: members.get("recovered")? == "true",
+                received: number(members, "received").unwrap_or(0),
+                pass: Pass::of(members)?,
+            })),
+            "ack" => number(members, "received").map(Self::Ack),
+            "pong" => Some(Self::Pong),
             _ => None,
         }
     }
+
+    fn is_numbered(&self) -> bool {
+        match self {
+            Self::Resumable(_) | Self::Resumed(_) | Self::Ack(_) | Self::Pong => false,
+            // It is about the session, which it ends, or about this socket alone.
+            Self::Error(_) => false,
+            Self::Starting | Self::Ready | Self::Closing | Self::Initialized | Self::Stderr(_) => {
+                true
+            }
+        }
+    }
+}
+
+impl Pass {
+    fn of(members: &Members<'_>) -> Option<Self> {
+        Some(Self {
+            token: members.string("token")?,
+            window: Duration::from_millis(number(members, "window_ms")?),
+        })
+    }
+}
+
+fn number(members: &Members<'_>, name: &str) -> Option<u64> {
+    members.get(name)?.parse().ok()
 }
 
 /// A member of a notification's params, as JSON text.
@@ -125,7 +199,7 @@ pub(crate) fn ask_for_progress(params: Option<&str>, token: u64) -> Option<(Stri
 }
 
 /// `object`, a JSON object's text, with one more member at its start.
-fn insert(name: &str, value: &str, object: &str) -> Option<String> {
+pub(crate) fn insert(name: &str, value: &str, object: &str) -> Option<String> {
     let rest = object.trim_start().strip_prefix('{')?;
     let comma = if rest.trim_start().starts_with('}') {
         ""
@@ -192,6 +266,24 @@ pub(crate) fn stderr(enabled: bool) -> String {
         .string("type", "stderr")
         .raw("enabled", enabled)
         .finish()
+}
+
+/// Asks the bridge to keep the session when the socket is lost.
+pub(crate) fn resumable() -> String {
+    Object::new().string("type", "resumable").finish()
+}
+
+/// Tells the bridge how many of its frames have arrived.
+pub(crate) fn ack(received: u64) -> String {
+    Object::new()
+        .string("type", "ack")
+        .raw("received", &received.to_string())
+        .finish()
+}
+
+/// Asks the bridge whether it is there.
+pub(crate) fn ping() -> String {
+    Object::new().string("type", "ping").finish()
 }
 
 #[cfg(test)]

@@ -9,9 +9,14 @@ extern "C" {
     #[derive(Debug, Clone)]
     pub type Page;
 
-    /// The session's state changed.
+    /// The session's state changed; `reason` is a word for why, when it is detached or closed.
     #[wasm_bindgen(method, js_name = onState)]
-    pub(crate) fn on_state(this: &Page, state: &str);
+    pub(crate) fn on_state(this: &Page, state: &str, reason: Option<&str>);
+
+    /// The way back to the session: the URL of its sockets, and the token that opens it.
+    /// `taken_up` says that the session is that of an earlier page.
+    #[wasm_bindgen(method, js_name = onPass)]
+    pub(crate) fn on_pass(this: &Page, url: &str, token: &str, taken_up: bool);
 
     /// The MCP server is ready; `initialized` is the frame that says so.
     #[wasm_bindgen(method, js_name = onReady)]

@@ -134,6 +134,11 @@ impl Handle {
         self.0.buffered_amount() > CONGESTED
     }
 
+    /// Whether it is still being opened.
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.0.ready_state() == web_sys::WebSocket::CONNECTING
+    }
+
     /// Begins an orderly close.
     pub(crate) fn close(&self) {
         // 1000 is always allowed, so this cannot fail.

@@ -14,7 +14,7 @@ use crate::effect::Request;
 use crate::fault::Fault;
 use crate::json::Members;
 use crate::page::{Caller, Page};
-use crate::task::Task;
+use crate::task::{Return, Task};
 
 /// How long the MCP server may take to be ready, unless the program says otherwise.
 const READY: Duration = Duration::from_secs(90);
@@ -33,10 +33,33 @@ impl Connection {
     }
 
     /// Begins to open the session. `place` (`url`, `token`, `page`) and `options` are JSON,
-    /// `timeout` is in milliseconds.
-    pub fn open(&self, place: &str, options: &str, timeout: Option<f64>) {
-        self.0
-            .open(bridge(place), options, duration(timeout).unwrap_or(READY));
+    /// `timeout` is in milliseconds. `resumable` says whether the session is to outlive its
+    /// socket; `earlier` (`url`, `token`), JSON too, is the way back to that of an earlier page.
+    pub fn open(
+        &self,
+        place: &str,
+        options: &str,
+        timeout: Option<f64>,
+        resumable: bool,
+        earlier: Option<String>,
+    ) {
+        let bridge = bridge(place);
+        let earlier = bridge
+            .as_ref()
+            .ok()
+            .and_then(|bridge| way_back(bridge, &earlier?));
+        let timeout = duration(timeout).unwrap_or(READY);
+        self.0.open(bridge, options, timeout, resumable, earlier);
+    }
+
+    /// Says whether this machine has a network.
+    pub fn network(&self, online: bool) {
+        self.0.with(|client| client.network(online));
+    }
+
+    /// Says that the page is seen again, or that the machine slept.
+    pub fn woke(&self) {
+        self.0.with(Client::woke);
     }
 
     /// Sends a request; `params` is JSON, `timeout` is in milliseconds.
@@ -111,16 +134,18 @@ impl Connection {
 }
 
 /// How a session is, or without one the bridge's catalogue; `place` and the answer are JSON.
+/// With `end` the session is ended instead.
 /// One function, because each asynchronous one costs a page as much as several others.
 #[wasm_bindgen]
 pub async fn read(
     place: String,
     session_id: Option<String>,
     signal: Option<AbortSignal>,
+    end: bool,
 ) -> Result<String, JsValue> {
     let bridge = bridge(&place).map_err(thrown)?;
     bridge
-        .read(session_id.as_deref(), signal.as_ref())
+        .read(session_id.as_deref(), signal.as_ref(), end)
         .await
         .map_err(thrown)
 }
@@ -133,6 +158,19 @@ fn bridge(place: &str) -> Result<Bridge, Fault> {
     Ok(Bridge {
         address,
         token: member("token"),
+    })
+}
+
+/// The way back to the session of an earlier page, unless that was at another bridge: what opens
+/// it is for the eyes of the one that gave it.
+fn way_back(bridge: &Bridge, earlier: &str) -> Option<Return> {
+    let members = Members::decode(earlier)?;
+    let url = members.string("url")?;
+    let here = bridge.address.socket("/").ok()?;
+    url.starts_with(&here).then_some(())?;
+    Some(Return {
+        url,
+        token: members.string("token")?,
     })
 }
 

@@ -1,5 +1,5 @@
 //! The session's one task: it opens the socket, reads it to its end and carries out effects.
-//! Owns the socket's handle, the timers and the callers who wait.
+//! Owns the sockets' handles, the timers and the callers who wait.
 //! Never decides: every event goes to `Client`, and what it asks for is done in order.
 
 use std::cell::{Cell, RefCell};
@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gloo_timers::callback::Timeout;
+use js_sys::{Date, Math};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
 
@@ -25,7 +26,17 @@ pub(crate) struct Task {
     client: RefCell<Client>,
     /// Gone when the session is over, so that JavaScript can collect it.
     page: RefCell<Option<Page>>,
+    /// The bridge, and the body of the request for a session, until it is asked for one.
+    plan: RefCell<Option<Result<Plan, Fault>>>,
+    /// The URL of this session's sockets, without a query.
+    url: RefCell<String>,
     socket: RefCell<Option<Handle>>,
+    /// Sockets that nobody listens to any more, and that must not be closed yet.
+    abandoned: RefCell<Vec<Handle>>,
+    /// The last attempt to come back to the session, in milliseconds since 1970.
+    attempt: Cell<f64>,
+    /// Which socket counts: what an earlier one brings does not.
+    turn: Cell<u32>,
     /// Stops the `connect` route when nobody waits for it any more.
     opening: Option<AbortController>,
     callers: RefCell<Vec<(u64, Caller)>>,
@@ -35,13 +46,33 @@ pub(crate) struct Task {
     watched: Cell<bool>,
 }
 
+/// How to ask for a session.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) bridge: Bridge,
+    pub(crate) body: String,
+}
+
+/// The way back to the session of an earlier page.
+#[derive(Debug)]
+pub(crate) struct Return {
+    /// The URL of its sockets, without a query.
+    pub(crate) url: String,
+    pub(crate) token: String,
+}
+
 impl Task {
     /// A session that nobody has begun to open.
     pub(crate) fn new(page: Page) -> Rc<Self> {
         Rc::new(Self {
             client: RefCell::new(Client::new()),
             page: RefCell::new(Some(page)),
+            plan: RefCell::new(None),
+            url: RefCell::default(),
             socket: RefCell::new(None),
+            abandoned: RefCell::default(),
+            attempt: Cell::new(0.0),
+            turn: Cell::new(0),
             opening: AbortController::new().ok(),
             callers: RefCell::default(),
             timers: RefCell::default(),
@@ -51,27 +82,42 @@ impl Task {
         })
     }
 
-    /// Begins to open the session, which must be ready within `timeout`. The outcome is told to
-    /// the page, a wrong option like any other failure.
+    /// Begins to open the session, which must be ready within `timeout`. With `resumable` it
+    /// outlives its socket; `earlier` is tried before a new one is asked for. The outcome is told
+    /// to the page, a wrong option like any other failure.
     pub(crate) fn open(
         self: &Rc<Self>,
         bridge: Result<Bridge, Fault>,
         options: &str,
         timeout: Duration,
+        resumable: bool,
+        earlier: Option<Return>,
     ) {
-        self.with(|client| client.open(timeout));
         let plan = bridge.and_then(|bridge| {
             let body = opening::body(options, self.client.borrow().methods())?;
-            Ok((bridge, body))
+            Ok(Plan { bridge, body })
         });
+        *self.plan.borrow_mut() = Some(plan);
+        let token = earlier.map(|earlier| {
+            *self.url.borrow_mut() = earlier.url;
+            earlier.token
+        });
+        self.with(|client| client.open(timeout, resumable, token));
+    }
+
+    /// Opens the session's next socket: its first, or with a query another.
+    fn connect(self: &Rc<Self>, query: Option<String>) {
         let task = Rc::clone(self);
         spawn_local(async move {
-            let outcome = match plan {
-                Ok((bridge, body)) => task.run(&bridge, &body).await,
-                Err(fault) => Err(fault),
+            let outcome = match query {
+                Some(query) => {
+                    let url = task.url.borrow().clone() + &query;
+                    task.carry(&url).await
+                }
+                None => task.begin().await,
             };
             if let Err(fault) = outcome {
-                task.with(|client| client.fail(fault));
+                task.with(|client| client.unusable(fault));
             }
         });
     }
@@ -125,18 +171,13 @@ impl Task {
     }
 
     fn has_room(&self) -> Result<(), Fault> {
-        match &*self.socket.borrow() {
-            Some(socket) if socket.is_congested() => Err(Fault::new(
-                "outbox_full",
-                Side::Browser,
-                "too much waits to be sent to the bridge",
-            )
-            .with_hint("wait for earlier calls before making more")),
-            _ => Ok(()),
-        }
+        let socket = self.socket.borrow();
+        let congested = socket.as_ref().is_some_and(Handle::is_congested);
+        self.client.borrow().room(congested)
     }
 
-    async fn run(self: &Rc<Self>, bridge: &Bridge, body: &str) -> Result<(), Fault> {
+    /// Asks the bridge for a session, and carries it.
+    async fn begin(self: &Rc<Self>) -> Result<(), Fault> {
         let Some(opening) = &self.opening else {
             return Err(Fault::new(
                 "internal",
@@ -144,30 +185,52 @@ impl Task {
                 "this environment has no AbortController",
             ));
         };
-        let url = bridge.connect(body, &opening.signal()).await?;
+        let plan = self.plan.borrow_mut().take();
+        let Some(plan) = plan else { return Ok(()) };
+        let Plan { bridge, body } = plan?;
+        let url = bridge.connect(&body, &opening.signal()).await?;
         if !self.client.borrow().wants_socket() {
             return Ok(());
         }
-        let mut socket = Socket::connect(&url)?;
+        let end = url.find('?').unwrap_or(url.len());
+        *self.url.borrow_mut() = url[..end].to_owned();
+        self.carry(&url).await
+    }
+
+    /// Opens a socket and reads it to its end, also when it no longer counts.
+    async fn carry(self: &Rc<Self>, url: &str) -> Result<(), Fault> {
+        let turn = self.turn.get() + 1;
+        self.turn.set(turn);
+        let counts = || self.turn.get() == turn;
+        let mut socket = Socket::connect(url)?;
         *self.socket.borrow_mut() = Some(socket.handle());
-        if !socket.opened().await {
-            self.with(|client| client.socket_closed(1006, String::new()));
-            return Ok(());
+        let is_open = socket.opened().await;
+        if counts() {
+            if !is_open {
+                self.with(|client| client.socket_closed(1006, String::new()));
+            } else if socket.speaks_native() {
+                self.with(Client::opened);
+            } else {
+                return Err(Fault::not_a_bridge(
+                    "does not speak footbridge.v1 on its socket",
+                ));
+            }
         }
-        if socket.speaks_native() {
-            self.with(Client::opened);
-        } else {
-            let fault = Fault::not_a_bridge("does not speak footbridge.v1 on its socket");
-            self.with(|client| client.fail(fault));
+        if !is_open {
+            return Ok(());
         }
         loop {
             match socket.next().await {
                 Arrival::Frame(text) => {
-                    self.show("in", &text);
-                    self.with(|client| client.frame(&text));
+                    if counts() {
+                        self.show("in", &text);
+                        self.with(|client| client.frame(&text));
+                    }
                 }
                 Arrival::Closed { code, reason } => {
-                    self.with(|client| client.socket_closed(code, reason));
+                    if counts() {
+                        self.with(|client| client.socket_closed(code, reason));
+                    }
                     return Ok(());
                 }
             }
@@ -176,13 +239,36 @@ impl Task {
 
     fn perform(self: &Rc<Self>, effect: Effect) {
         match effect {
+            Effect::Begin => self.connect(None),
+            Effect::Connect(query) => {
+                let attempt = Date::now().max(self.attempt.get() + 1.0);
+                self.attempt.set(attempt);
+                self.connect(Some(format!("{query}&attempt={}", attempt as u64)));
+            }
+            Effect::Abandon => {
+                self.turn.set(self.turn.get() + 1);
+                if let Some(socket) = self.socket.borrow_mut().take() {
+                    // Before it is open no close frame can go out.
+                    if socket.is_connecting() {
+                        socket.close();
+                    } else {
+                        self.abandoned.borrow_mut().push(socket);
+                    }
+                }
+            }
+            Effect::CloseAbandoned => self.close_abandoned(),
+            Effect::Pass { token, taken_up } => {
+                self.tell(|page| page.on_pass(&self.url.borrow(), &token, taken_up));
+            }
             Effect::Send(text) => {
                 self.show("out", &text);
                 if let Some(socket) = &*self.socket.borrow() {
                     socket.send(&text);
                 }
             }
-            Effect::State(state) => self.tell(|page| page.on_state(state.name())),
+            Effect::State(state, reason) => {
+                self.tell(|page| page.on_state(state.name(), reason.as_deref()));
+            }
             Effect::Ready(initialized) => self.tell(|page| page.on_ready(&initialized)),
             Effect::Resolve { call, result } => {
                 if let Some(caller) = self.release(call) {
@@ -231,6 +317,7 @@ impl Task {
                 if let Some(socket) = &*self.socket.borrow() {
                     socket.close();
                 }
+                self.close_abandoned();
             }
             Effect::Closed {
                 code,
@@ -246,11 +333,21 @@ impl Task {
         }
     }
 
+    fn close_abandoned(&self) {
+        for socket in self.abandoned.borrow_mut().drain(..) {
+            socket.close();
+        }
+    }
+
     fn start_timer(self: &Rc<Self>, timer: Timer, after: Duration) {
         let task = Rc::downgrade(self);
         // What a timer of the environment can hold at most: 24 days.
-        let after = milliseconds(after).min(i32::MAX as u64) as u32;
-        let timeout = Timeout::new(after, move || {
+        let mut after = milliseconds(after).min(i32::MAX as u64) as f64;
+        if timer == Timer::Retry {
+            // So that not all who lost the bridge at once come back at once.
+            after *= Math::random();
+        }
+        let timeout = Timeout::new(after as u32, move || {
             if let Some(task) = task.upgrade() {
                 task.with(|client| client.expired(timer));
             }

@@ -266,7 +266,7 @@ test("stderr and frames flow before connect resolves", async (t) => {
     },
   });
   assert.deepEqual(lines, ["downloading …"]);
-  assert.deepEqual(frames, ["out stderr", "in stderr", "in initialized"]);
+  assert.deepEqual(frames, ["out resumable", "out stderr", "in stderr", "in initialized"]);
 });
 
 test("status answers for a session that is there, and one that is not", async (t) => {

@@ -55,11 +55,20 @@ async function open(t, server, options) {
 
 test("the first ten lines add two numbers", async (t) => {
   const printed = t.mock.method(console, "log", () => {});
-  const text = example("session.callTool(\"add\"");
+  const text = example('for await (const tool of session.tools())');
   await runModule("first.mjs", text.replace('"http://127.0.0.1:8000"', `${JSON.stringify(bridge.origin)}, token: ${JSON.stringify(bridge.token)}`));
   const lines = printed.mock.calls.map(({ arguments: [line] }) => line);
   assert.ok(lines.includes("add"));
   assert.equal(lines.at(-1), "2 + 3 = 5");
+});
+
+test("a session that is to be taken up again begins as a new one", async (t) => {
+  const printed = t.mock.method(console, "log", () => {});
+  const text = example("resume: { key").replace('"http://127.0.0.1:8000"', `${JSON.stringify(bridge.origin)}, token: ${JSON.stringify(bridge.token)}`);
+  await runModule("kept.mjs", text);
+  const lines = printed.mock.calls.map(({ arguments: [line] }) => line);
+  assert.ok(lines.includes("new"));
+  assert.ok(lines.includes("2 + 3 = 5"));
 });
 
 test("each kind of server params is one", async (t) => {

@@ -44,7 +44,8 @@ await connect({
     },
     "vendor/ask": (params: JsonObject) => ({ echo: params["x"] ?? null }),
   },
-  onState: (state) => state === "ready",
+  resume: { key: "demo" },
+  onState: (state, { reason }) => state === "detached" && reason === "offline",
   onFrame: ({ direction, text }) => console.log(direction === "in", text.length),
   timeout: 5_000,
   signal: AbortSignal.timeout(1_000),
@@ -58,6 +59,7 @@ const stop: () => void = session.on("notification", ({ method, params }) => {
   console.log(method.length, params["level"], member);
 });
 stop();
+session.on("state", (state, { reason }) => console.log(state === "closed", reason?.length, session.resumed));
 session.on("close", (info: CloseInfo) => info.error?.code);
 const how: SessionStatus = await session.status();
 const again: SessionStatus = await status({ sessionId: session.id });
@@ -201,8 +203,10 @@ void session.request("x", [1]);
 void session.request("x", { f: () => 1 });
 // @ts-expect-error: there is no such event
 session.on("message", () => {});
-// @ts-expect-error: a state is one of four
+// @ts-expect-error: a state is one of five
 session.on("state", (state) => state === "open");
+// @ts-expect-error: it is kept by a key, or not at all
+void connect({ server: "demo", resume: "demo" });
 // @ts-expect-error: who a session talks to is not assigned
 session.id = "x";
 // @ts-expect-error: a type names the params

@@ -32,6 +32,7 @@ function Body() {
     case "starting":
       return <Starting />;
     case "ready":
+    case "detached":
     case "closed":
       return hasServer ? <Workspace key={target?.label} /> : choice;
   }

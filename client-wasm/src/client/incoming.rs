@@ -1,6 +1,8 @@
 //! What a session does about a frame from the bridge.
 //! Owns how answers find their calls, and how the MCP server's requests reach the page.
 
+use super::calls::Call;
+use super::way::{Link, STALLED};
 use super::{Ask, Client, Phase};
 use crate::effect::{Effect, State, Timer};
 use crate::fault::Fault;
@@ -9,12 +11,16 @@ use crate::frame::{self, Control, Frame};
 impl Client {
     /// A frame arrived.
     pub(crate) fn frame(&mut self, text: &str) {
-        match self.phase {
-            Phase::Waiting | Phase::Open => {}
-            // What arrives after the end is nobody's.
-            Phase::Opening | Phase::Closing | Phase::Closed => return,
+        // What arrives after the end is nobody's.
+        if self.is_over() {
+            return;
         }
-        let frame = Frame::decode(text);
+        let frame = match self.way.link {
+            Link::Up => Frame::decode(text),
+            Link::Trying => return self.welcomed(Frame::decode(text)),
+            Link::Down => return,
+        };
+        self.count(frame.is_numbered(), text.len());
         if !matches!(frame, Frame::Control(Control::Closing)) {
             self.last_error = None;
         }
@@ -25,43 +31,61 @@ impl Client {
             Frame::Result { id, result } => {
                 if self.forget(id) {
                     let result = result.to_owned();
-                    self.effects.push(Effect::Resolve { call: id, result });
+                    self.ask_for(Effect::Resolve { call: id, result });
                 }
             }
             Frame::Error { id, error } => {
                 if self.forget(id) {
                     let fault = Fault::from_rpc(error);
-                    self.effects.push(Effect::Reject { call: id, fault });
+                    self.ask_for(Effect::Reject { call: id, fault });
                 }
             }
             Frame::Other => {}
         }
     }
 
+    /// A frame arrived on a socket that is to come back to the session.
+    fn welcomed(&mut self, frame: Frame<'_>) {
+        match frame {
+            Frame::Control(Control::Resumed(resumed)) => self.resumed(resumed),
+            Frame::Control(Control::Error(fault)) => self.last_error = Some(fault),
+            Frame::Control(_)
+            | Frame::Request { .. }
+            | Frame::Notification { .. }
+            | Frame::Result { .. }
+            | Frame::Error { .. }
+            | Frame::Other => {}
+        }
+    }
+
     fn control(&mut self, control: Control, text: &str) {
         match control {
-            Control::Starting => self.enter(State::Starting),
+            Control::Starting => self.enter(State::Starting, None),
             // Who waits for a first `ready` waits for `initialized`, which says more.
             Control::Ready if self.phase == Phase::Open => {
-                self.enter(State::Ready);
+                self.enter(State::Ready, None);
             }
             Control::Ready | Control::Closing => {}
             Control::Initialized => {
                 if self.phase == Phase::Waiting {
-                    self.effects.push(Effect::StopTimer(Timer::Ready));
+                    self.stop(Timer::Ready);
                 }
                 self.phase = Phase::Open;
-                self.effects.push(Effect::Ready(text.to_owned()));
-                self.enter(State::Ready);
+                self.ask_for(Effect::Ready(text.to_owned()));
+                self.enter(State::Ready, None);
             }
-            Control::Stderr(line) => self.effects.push(Effect::Stderr(line)),
+            Control::Stderr(line) => self.ask_for(Effect::Stderr(line)),
             Control::Error(fault) => {
-                if self.phase == Phase::Waiting {
+                if self.phase == Phase::Waiting && fault.code != STALLED {
                     self.fail(fault);
                 } else {
                     self.last_error = Some(fault);
                 }
             }
+            Control::Resumable(pass) => self.kept(pass),
+            Control::Ack(received) => self.acknowledged(received),
+            Control::Pong => self.ponged(),
+            Control::Resumed(_) => {}
         }
     }
 
@@ -72,7 +96,7 @@ impl Client {
             } else {
                 frame::error(id, -32601, &format!("this page does not answer {method}"))
             };
-            self.effects.push(Effect::Send(text));
+            self.put(text);
             return;
         }
         let ask = self.next_id;
@@ -83,7 +107,7 @@ impl Client {
             method: method.clone(),
         });
         let params = params.unwrap_or("{}").to_owned();
-        self.effects.push(Effect::Ask {
+        self.ask_for(Effect::Ask {
             ask,
             method,
             params,
@@ -98,13 +122,13 @@ impl Client {
                     && let Some(at) = self.asks.iter().position(|ask| ask.id == id)
                 {
                     let ask = self.asks.remove(at).number;
-                    self.effects.push(Effect::Withdraw { ask });
+                    self.ask_for(Effect::Withdraw { ask });
                 }
             }
             _ => {}
         }
         let params = params.unwrap_or("{}").to_owned();
-        self.effects.push(Effect::Notification { method, params });
+        self.ask_for(Effect::Notification { method, params });
     }
 
     /// Whether the progress was that of a call whose program wants to hear of it.
@@ -116,20 +140,22 @@ impl Client {
             .calls
             .iter()
             .find(|call| call.token.as_deref() == Some(token));
-        let Some(call) = call else {
+        let Some(&Call {
+            id,
+            timeout,
+            progress,
+            ..
+        }) = call
+        else {
             return false;
         };
-        if let Some(timeout) = call.timeout {
-            self.effects
-                .push(Effect::StartTimer(Timer::Call(call.id), timeout));
+        if let Some(timeout) = timeout {
+            self.start(Timer::Call(id), timeout);
         }
-        if call.progress {
+        if progress {
             let params = params.unwrap_or("{}").to_owned();
-            self.effects.push(Effect::Progress {
-                call: call.id,
-                params,
-            });
+            self.ask_for(Effect::Progress { call: id, params });
         }
-        call.progress
+        progress
     }
 }

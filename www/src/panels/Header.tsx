@@ -4,8 +4,8 @@ import { Revealed } from "../content/Revealed";
 import type { Phase } from "../session/view";
 import { useSession, useView } from "../session/useSession";
 
-const COLORS: Record<Phase, string> = { idle: "gray", connecting: "yellow", starting: "yellow", ready: "teal", closed: "red" };
-const WORDS: Record<Phase, string> = { idle: "Not connected", connecting: "Connecting", starting: "Starting", ready: "Ready", closed: "Closed" };
+const COLORS: Record<Phase, string> = { idle: "gray", connecting: "yellow", starting: "yellow", ready: "teal", detached: "yellow", closed: "red" };
+const WORDS: Record<Phase, string> = { idle: "Not connected", connecting: "Connecting", starting: "Starting", ready: "Ready", detached: "Reconnecting", closed: "Closed" };
 
 /** The product's name, the session's true state, and the way out of it. */
 export function Header() {
@@ -14,7 +14,7 @@ export function Header() {
   const server = useView((view) => view.server);
   const target = useView((view) => view.target);
   const name = server?.title ?? server?.name ?? target?.label ?? null;
-  const isOpen = phase === "ready" || phase === "closed";
+  const isOpen = phase === "ready" || phase === "detached" || phase === "closed";
   return (
     <header className="fb-header" data-server={phase !== "idle" && name !== null}>
       <Group gap="xs" wrap="nowrap" className="fb-brand">
@@ -41,7 +41,7 @@ export function Header() {
         <Badge flex="none" color={COLORS[phase]} variant="light" tt="none" data-testid="state" data-state={phase} role="status">
           {WORDS[phase]}
         </Badge>
-        {phase === "ready" && (
+        {(phase === "ready" || phase === "detached") && (
           <Button size="compact-sm" variant="default" flex="none" onClick={() => session.disconnect()} data-testid="disconnect">
             Disconnect
           </Button>

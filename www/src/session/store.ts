@@ -215,7 +215,10 @@ export class SessionStore {
           "roots/list": () => ({ roots: this.#view.roots.map(({ uri, name }) => (name === "" ? { uri } : { uri, name })) }),
         },
         onState: (state) => {
-          if (isCurrent() && state === "starting") this.#enter("starting");
+          if (!isCurrent()) return;
+          if (state === "starting") this.#enter("starting");
+          // The first time there is more to do than to say so.
+          if (this.#session !== null && (state === "ready" || state === "detached")) this.#enter(state);
         },
         onStderr: (line) => {
           if (isCurrent()) this.#noteStderr(line);

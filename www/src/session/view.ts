@@ -5,7 +5,7 @@ import type { FrameRow } from "./frames";
 import type { Prompt, Resource, ResourceTemplate, Tool } from "./mcp";
 import type { OwnTarget, Target } from "./target";
 
-export type Phase = "idle" | "connecting" | "starting" | "ready" | "closed";
+export type Phase = "idle" | "connecting" | "starting" | "ready" | "detached" | "closed";
 
 export interface Listing<T> {
   status: "unknown" | "loading" | "loaded" | "failed";
