@@ -64,8 +64,8 @@ class Connection {
       const session = await connect({
         ...options,
         signal,
-        onState: (state) => {
-          options.onState?.(state);
+        onState: (state, ...more) => {
+          options.onState?.(state, ...more);
           if (!signal.aborted && state === "starting") this.#set({ state });
         },
       });
@@ -126,8 +126,8 @@ class Connection {
 }
 
 /** What decides whether it is another session: functions do not, the latest are called. */
-function keyOf({ url, token, server, inputs, params, capabilities, clientInfo, timeout, reconnect }) {
-  return JSON.stringify([url, token, server, inputs, params, capabilities, clientInfo, timeout, reconnect]);
+function keyOf({ enabled: _, handlers, onState, onStderr, onFrame, ...options }) {
+  return JSON.stringify(Object.entries(options).sort());
 }
 
 export function useMcp(options) {
@@ -152,7 +152,7 @@ export function useMcp(options) {
     const made = new Connection({
       ...rest,
       handlers: Object.fromEntries(entries),
-      onState: (state) => latest.current.onState?.(state),
+      onState: (...told) => latest.current.onState?.(...told),
       ...(onStderr && { onStderr: (line) => latest.current.onStderr?.(line) }),
       ...(onFrame && { onFrame: (frame) => latest.current.onFrame?.(frame) }),
     });
