@@ -104,7 +104,12 @@ export interface ConnectOptions extends BridgeOptions {
    * With a `key`, the next page of this tab that connects with the same key takes the session up again, such as after
    * a reload; a session that is out of reach is replaced by a new one, and `resumed` tells which it is.
    */
-  resume?: boolean | { key: string };
+  resume?:
+    | boolean
+    | {
+        /** Tells this session from the other ones of the tab. */
+        key: string;
+      };
   /** Called at each change of state, from the first moment on. */
   onState?: (state: SessionState, info: StateInfo) => void;
   /** Called with each line of the server process's standard error, such as the progress of an `npx` that downloads. */
