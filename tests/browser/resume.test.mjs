@@ -138,9 +138,13 @@ test("nothing is lost, repeated or reordered while a socket is cut two hundred t
     await page.waitForFunction((calls) => window.log.settled.length > calls || window.session.state === "closed", await page.evaluate(() => window.log.settled.length), { timeout: 60_000 });
     assert.ok(line.cuts.length >= before);
   }
-  const { log, totals, asks, states } = await page.evaluate(async () => {
+  // A call that was lost would be waited for in vain.
+  await page.evaluate(() => {
     window.stopped = true;
-    await window.loops;
+    void window.loops.then(() => (window.areDone = true));
+  });
+  await page.waitForFunction(() => window.areDone, undefined, { timeout: 60_000 });
+  const { log, totals, asks, states } = await page.evaluate(async () => {
     const totals = await window.session.request("totals");
     return { log: window.log, totals, asks: window.asks, states: window.states };
   });
@@ -282,5 +286,23 @@ test("a session that is gone when its page is loaded again is replaced by a new 
   const second = await page.evaluate(() => window.open_());
   assert.equal(second.resumed, false);
   assert.notEqual(second.id, first.id);
+  await page.context().close();
+});
+
+test("the playground says that it has lost its socket, and that it is back", async () => {
+  const { page, problems } = await openPage(browser);
+  await page.goto(bridge.url);
+  await page.getByTestId("connect-demo").click();
+  const shows = (state) => page.locator(`[data-testid="state"][data-state="${state}"]`).waitFor();
+  await shows("ready");
+  line.isDown = true;
+  line.cutAll();
+  await shows("detached");
+  assert.equal(await page.getByTestId("state").innerText(), "Reconnecting");
+  line.isDown = false;
+  await shows("ready");
+  // What this test is made of: sockets that nobody answers, and a name that is not this machine's and has no TLS.
+  const expected = /WebSocket connection|a request to bridge\.test|Cross-Origin-Opener-Policy/;
+  assert.deepEqual(problems.filter((problem) => !expected.test(problem)), []);
   await page.context().close();
 });
