@@ -1,26 +1,53 @@
-/** Any JSON value. */
-export type Json = null | boolean | number | string | Json[] | { [member: string]: Json | undefined };
-/** A JSON object. */
-export type JsonObject = { [member: string]: Json | undefined };
+/**
+ * A client for MCP servers behind a Footbridge.
+ * @module
+ */
+import type {
+  ClientCapabilities,
+  Implementation,
+  Json,
+  JsonObject,
+  Progress,
+  ServerCapabilities,
+  ServerRequests,
+} from "./mcp.js";
+import { Methods } from "./methods.js";
+
+export type * from "./mcp.js";
+export type {
+  Events,
+  MethodOptions,
+  Methods,
+  PageOptions,
+  SessionEventMap,
+  Task,
+  TaskOptions,
+} from "./methods.js";
 
 /** An MCP server that is a program on the bridge's machine, spoken to over its standard input and output. */
 export interface StdioServerParams {
+  /** The kind of server params. */
   type: "StdioServerParams";
   /** The program. No shell reads it. */
   command: string;
+  /** Its arguments, each as it is. */
   args?: string[];
   /** Added to the few variables that the bridge passes on. */
   env?: Record<string, string>;
   /** The directory to start it in. */
   cwd?: string;
+  /** The only one there is. */
   encoding?: "utf-8";
   /** What becomes of bytes that are not UTF-8. Default: `"strict"`. */
   encoding_error_handler?: "strict" | "ignore" | "replace";
 }
 /** An MCP server reached over HTTP with server-sent events, the transport of 2024. */
 export interface SseServerParams {
+  /** The kind of server params. */
   type: "SseServerParams";
+  /** The URL of its event stream. */
   url: string;
+  /** Sent with every request: credentials, for example. */
   headers?: Record<string, string>;
   /** Seconds to connect and to post; never how long a tool may run. Default: 5. */
   timeout?: number;
@@ -29,8 +56,11 @@ export interface SseServerParams {
 }
 /** An MCP server reached over Streamable HTTP. */
 export interface StreamableHttpServerParams {
+  /** The kind of server params. */
   type: "StreamableHttpServerParams";
+  /** The URL of its endpoint. */
   url: string;
+  /** Sent with every request: credentials, for example. */
   headers?: Record<string, string>;
   /** Seconds to connect and to post; never how long a tool may run. Default: 30. */
   timeout?: number;
@@ -64,17 +94,22 @@ export interface ConnectOptions extends BridgeOptions {
   /** Where the MCP server is. */
   params?: ServerParams;
   /** MCP client capabilities to declare. Default: derived from `handlers`, and none without handlers. */
-  capabilities?: JsonObject;
+  capabilities?: ClientCapabilities;
   /** How to introduce this program to the MCP server. Default: as the bridge. */
-  clientInfo?: { name: string; version: string; title?: string };
+  clientInfo?: Implementation;
   /** Answers to what the server asks, by method: `"elicitation/create"`, `"sampling/createMessage"`, `"roots/list"`. */
-  handlers?: Record<string, RequestHandler>;
+  handlers?: Handlers;
   /**
    * Whether the session outlives a lost socket. Default: `true`; `false` ends it with its first socket.
    * With a `key`, the next page of this tab that connects with the same key takes the session up again, such as after
    * a reload; a session that is out of reach is replaced by a new one, and `resumed` tells which it is.
    */
-  resume?: boolean | { key: string };
+  resume?:
+    | boolean
+    | {
+        /** Tells this session from the other ones of the tab. */
+        key: string;
+      };
   /** Called at each change of state, from the first moment on. */
   onState?: (state: SessionState, info: StateInfo) => void;
   /** Called with each line of the server process's standard error, such as the progress of an `npx` that downloads. */
@@ -105,7 +140,31 @@ export interface StateInfo {
  * What it throws becomes a JSON-RPC error: -32603 with the message, or the error's own integer `rpcCode`.
  * `signal` fires when the server, or the end of the session, withdraws the request; the answer is then dropped.
  */
-export type RequestHandler = (params: JsonObject, context: { method: string; signal: AbortSignal }) => Json | Promise<Json>;
+export type RequestHandler = Handler<JsonObject, Json>;
+/** The same for a request whose params and result are known. */
+export type Handler<P, R> = (params: P, context: HandlerContext) => R | Promise<R>;
+/** What a handler is given besides the params. */
+export interface HandlerContext {
+  /** What was asked. */
+  method: string;
+  /** Fires when the request is withdrawn. */
+  signal: AbortSignal;
+}
+/** The handler of a method: of MCP's, or of any other. */
+export type HandlerOf<M extends string> = M extends keyof ServerRequests
+  ? Handler<ServerRequests[M]["params"], ServerRequests[M]["result"]>
+  : RequestHandler;
+/** Handlers by method. Params of a method that MCP does not have are a JsonObject, and have to be declared so. */
+export interface Handlers {
+  /** Asks the user: by a form, or by a URL when `params.mode` is `"url"`. */
+  "elicitation/create"?: HandlerOf<"elicitation/create">;
+  /** Asks a model. */
+  "sampling/createMessage"?: HandlerOf<"sampling/createMessage">;
+  /** Says which places this program works in. */
+  "roots/list"?: HandlerOf<"roots/list">;
+  /** Whatever else a server asks. */
+  [method: string]: Handler<never, object> | undefined;
+}
 
 /** What a single request can be given. */
 export interface RequestOptions {
@@ -113,21 +172,44 @@ export interface RequestOptions {
   signal?: AbortSignal;
   /** ms without an answer or progress, after which the request is given up with the code `"timeout"`. Default: none. */
   timeout?: number;
+  /** ms after which the request is given up whatever progress it reports, with the code `"timeout"`. Default: none. */
+  maxTimeout?: number;
   /** Called each time the MCP server reports progress. */
-  onProgress?: (progress: { progress: number; total?: number; message?: string }) => void;
+  onProgress?: (progress: Progress) => void;
 }
 
+/** What an MCP server tells. */
+export interface NotificationEvent {
+  /** What it is about, such as `"notifications/message"`. */
+  method: string;
+  /** The rest, as it came. */
+  params: JsonObject;
+}
 /** A frame that passed: exactly its text, and when, in ms since 1970. */
-export interface FrameEvent { direction: "in" | "out"; text: string; time: number }
+export interface FrameEvent {
+  /** Whether the bridge sent it (`"in"`) or this program. */
+  direction: "in" | "out";
+  /** The frame, byte for byte. */
+  text: string;
+  /** When, in ms since 1970. */
+  time: number;
+}
 /** How a session ended: the WebSocket's close code and reason, and the error if it was not meant to end. */
-export interface CloseInfo { code: number; reason: string; error?: FootbridgeError }
+export interface CloseInfo {
+  /** The WebSocket's close code. */
+  code: number;
+  /** Its reason, often empty. */
+  reason: string;
+  /** Why, if the session was not meant to end. */
+  error?: FootbridgeError;
+}
 
 /** What a session tells, by event. */
 export interface SessionEvents {
   /** The state changed. */
   state: SessionState;
   /** The MCP server tells something. Progress that a request listens for goes there instead. */
-  notification: { method: string; params: JsonObject };
+  notification: NotificationEvent;
   /** A line of the server process's standard error. The bridge sends them while someone listens, kept ones first. */
   stderr: string;
   /** A frame passed. */
@@ -137,17 +219,18 @@ export interface SessionEvents {
 }
 
 /** A session with one MCP server, from the moment it is ready. Made by `connect`. */
-export declare class Session {
+export declare class Session extends Methods {
   private constructor();
   /** The session's id at the bridge. */
   readonly id: string;
+  /** How the session is. */
   readonly state: SessionState;
   /** Whether this session was begun by an earlier page of this tab. */
   readonly resumed: boolean;
   /** The MCP server's capabilities, as it declared them. */
-  readonly capabilities: JsonObject;
+  readonly capabilities: ServerCapabilities;
   /** The MCP server's name and version, as it gave them. */
-  readonly serverInfo: { name: string; version: string; title?: string } | null;
+  readonly serverInfo: Implementation | null;
   /** The revision of MCP that the bridge and the server agreed on. */
   readonly protocolVersion: string;
   /** How the MCP server wishes to be used, in its own words. */
@@ -159,7 +242,7 @@ export declare class Session {
   /** Sends a notification. Throws a FootbridgeError when the session is closed. */
   notify(method: string, params?: JsonObject): void;
   /** Answers a kind of server request from now on; `null` removes the handler. The capabilities stay as declared. */
-  onRequest(method: string, handler: RequestHandler | null): void;
+  onRequest<M extends string>(method: M, handler: HandlerOf<M> | null): void;
   /** Listens; returns a function that stops listening. */
   on(event: "state", listener: (state: SessionState, info: StateInfo) => void): () => void;
   /** Listens; returns a function that stops listening. */
@@ -176,6 +259,7 @@ export interface SessionStatus {
   status: boolean;
   /** For people. */
   message: string;
+  /** The session that was asked for. */
   session_id: string;
   /** Whether the MCP server is ready and a browser is attached. */
   connected?: boolean;
@@ -185,22 +269,30 @@ export interface SessionStatus {
   created_at?: string;
   /** When a message last passed, in either direction. RFC 3339, UTC. */
   last_activity?: string;
+  /** What else this bridge tells; see its protocol. */
   [more: string]: Json | undefined;
 }
 
 /** A server that the bridge's operator offers by name. */
 export interface CatalogueEntry {
+  /** What `server` in the options of `connect` says. */
   name: string;
+  /** A name for people. */
   title?: string;
+  /** What it is, for people. */
   description?: string;
+  /** How the bridge reaches it. */
   transport: "stdio" | "sse" | "http";
   /** What it asks for, in the order to ask in: the members of `inputs` in the options of `connect`. */
   inputs?: CatalogueInput[];
 }
 /** Something that a server of the catalogue asks for. */
 export interface CatalogueInput {
+  /** Its name among the `inputs`. */
   name: string;
+  /** A name for people. */
   title?: string;
+  /** What it means, for people. */
   description?: string;
   /** Whether a session needs it. An empty text counts as none. */
   required: boolean;

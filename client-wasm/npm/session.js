@@ -1,5 +1,7 @@
 import { FootbridgeError, faultOf, misuse, textOf } from "./error.js";
+import { HANDLERS } from "./handlers.js";
 import { keep } from "./keep.js";
+import { Methods } from "./methods.js";
 import { explained, watchNetwork } from "./place.js";
 
 /** Lets an `AbortSignal` call `abort`; gives back how to stop that. */
@@ -36,7 +38,7 @@ export async function read(core, place, sessionId, signal, end = false) {
 }
 
 /** One MCP session. What it does is decided in the core; here it takes the shape of JavaScript. */
-export class Session {
+export class Session extends Methods {
   #core;
   #connection;
   #place;
@@ -46,7 +48,6 @@ export class Session {
   #keeper;
   #unwatch;
   #listeners = new Map();
-  #handlers = new Map();
   #asked = new Map();
   #opened = Promise.withResolvers();
   #closed = Promise.withResolvers();
@@ -86,14 +87,17 @@ export class Session {
   }
 
   request(method, params, options = {}) {
-    const { signal, timeout, onProgress } = options;
+    const { signal, timeout, maxTimeout, onProgress } = options;
     return new Promise((resolve, reject) => {
       const text = textOf(params, "params");
       if (signal?.aborted) {
         const message = `${method} was aborted`;
         throw new FootbridgeError({ message, code: "aborted", side: "browser" });
       }
-      let forget = () => {};
+      if (maxTimeout !== undefined && !(maxTimeout >= 0)) throw misuse("`maxTimeout` must be a number of milliseconds");
+      const stops = [];
+      const forget = () => stops.splice(0).forEach((stop) => stop());
+      let late;
       const caller = {
         onResult(result) {
           forget();
@@ -101,7 +105,7 @@ export class Session {
         },
         onFault(fault) {
           forget();
-          reject(faultOf(fault));
+          reject(late ?? faultOf(fault));
         },
         onProgress(params) {
           const { progressToken, ...progress } = JSON.parse(params);
@@ -110,7 +114,17 @@ export class Session {
       };
       const wanted = typeof onProgress === "function";
       const id = this.#connection.request(String(method), text, timeout, wanted, caller);
-      forget = onAbort(signal, () => this.#connection.cancel(id));
+      const cancel = () => this.#connection.cancel(id);
+      stops.push(onAbort(signal, cancel));
+      if (maxTimeout !== undefined) {
+        // A timer counts to 2^31 - 1; 24 days are the end of every call anyway.
+        const timer = setTimeout(() => {
+          const message = `${method} was not done within ${maxTimeout} ms`;
+          late = new FootbridgeError({ message, code: "timeout", side: "browser" });
+          cancel();
+        }, Math.min(maxTimeout, 2 ** 31 - 1));
+        stops.push(() => clearTimeout(timer));
+      }
     });
   }
 
@@ -124,8 +138,8 @@ export class Session {
   }
 
   onRequest(method, handler) {
-    if (handler) this.#handlers.set(method, handler);
-    else this.#handlers.delete(method);
+    if (handler) this[HANDLERS].set(method, handler);
+    else this[HANDLERS].delete(method);
     this.#connection.answerMethod(method, Boolean(handler));
   }
 
@@ -223,7 +237,7 @@ export class Session {
     const withdrawn = new AbortController();
     this.#asked.set(ask, withdrawn);
     try {
-      const handler = this.#handlers.get(method);
+      const handler = this[HANDLERS].get(method);
       const result = await handler(JSON.parse(params), { method, signal: withdrawn.signal });
       this.#connection.answer(ask, JSON.stringify(result) ?? "");
     } catch (error) {

@@ -1,38 +1,12 @@
 // Starts the real bridge and a real browser for a test, and stops them.
-import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
+export { startBridge } from "../js/real.mjs";
+
 const root = fileURLToPath(new URL("../../", import.meta.url));
 export const screenshots = `${root}tests/screenshots/`;
-
-/** A bridge on a free port; `url` is the line it printed, token and all. */
-export async function startBridge(...flags) {
-  const program = process.env.FOOTBRIDGE_BINARY ?? `${root}target/debug/footbridge`;
-  const child = spawn(program, ["serve", "--listen", "127.0.0.1:0", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
-  let log = "";
-  child.stderr.on("data", (data) => (log += data));
-  const url = await new Promise((resolve, reject) => {
-    child.once("exit", () => reject(new Error(`the bridge ended: ${log}`)));
-    child.once("error", reject);
-    createInterface({ input: child.stdout }).once("line", (line) => resolve(/http:\S+/.exec(line)[0]));
-  });
-  const { origin, hash } = new URL(url);
-  return {
-    url,
-    origin,
-    token: hash.replace("#token=", ""),
-    log: () => log,
-    stop: () => new Promise((resolve) => {
-      child.removeAllListeners("exit");
-      if (child.exitCode !== null) return resolve(child.exitCode);
-      child.once("exit", resolve);
-      child.kill("SIGTERM");
-    }),
-  };
-}
 
 /** A headless browser that talks to nobody but the test. */
 export function startBrowser(...flags) {

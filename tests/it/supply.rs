@@ -23,6 +23,7 @@ const BANNED: &[&str] = &[
 const NPM: &[&str] = &[
     "client-wasm",
     "tests/browser",
+    "tests/bundles",
     "tests/conformance",
     "tests/js",
     "tests/servers",

@@ -111,7 +111,7 @@ export async function bridge(t, { attach, routes = {}, protocol = "footbridge.v1
   });
   const sockets = new WebSocketServer({
     server,
-    handleProtocols: (offered) => offered.has("footbridge.v1") && protocol,
+    handleProtocols: (offered) => (offered.has("footbridge.v1") || offered.has("mcp")) && protocol,
   });
   sockets.on("connection", (socket, request) => {
     const peer = new Peer(socket, request, counts);

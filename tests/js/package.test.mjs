@@ -41,13 +41,24 @@ test("the tarball holds the package and nothing else", () => {
   assert.deepEqual(files.sort(), [
     "README.md",
     "npm/error.js",
+    "npm/events.js",
+    "npm/handlers.js",
     "npm/index.d.ts",
     "npm/index.js",
     "npm/keep.js",
     "npm/library.js",
+    "npm/mcp.d.ts",
+    "npm/methods.d.ts",
+    "npm/methods.js",
     "npm/node.js",
     "npm/place.js",
+    "npm/react.d.ts",
+    "npm/react.js",
     "npm/session.js",
+    "npm/tasks.js",
+    "npm/transport.d.ts",
+    "npm/transport.js",
+    "npm/urls.js",
     "package.json",
     "pkg/client.js",
     "pkg/client_bg.wasm",
@@ -75,6 +86,15 @@ test("both entries export what the types declare", async () => {
   }
 });
 
+test("no type of the package is any", () => {
+  const declarations = readdirSync(join(installed, "npm")).filter((name) => name.endsWith(".d.ts"));
+  assert.ok(declarations.length >= 5);
+  for (const name of declarations) {
+    const code = read(join("npm", name)).toString().replaceAll(/\/\*[\s\S]*?\*\//g, "");
+    assert.doesNotMatch(code, /\bany\b/, name);
+  }
+});
+
 test("the module is small enough for a page", () => {
   const size = gzipSync(read("pkg/client_bg.wasm"), { level: 9 }).length;
   assert.ok(size < 60_000, `client_bg.wasm is ${size} bytes compressed`);
@@ -95,8 +115,9 @@ test("importing does nothing, on a server as in a browser", async () => {
       if (Object.getOwnPropertyNames(globalThis).length !== before) touched.push("globalThis");
       parentPort.postMessage(touched);
     });`;
-  for (const condition of ["node", "default"]) {
-    const worker = new Worker(watcher, { eval: true, workerData: entry(condition).href });
+  const entries = [entry("node").href, entry("default").href, import.meta.resolve("footbridge/transport")];
+  for (const workerData of entries) {
+    const worker = new Worker(watcher, { eval: true, workerData });
     const touched = await new Promise((resolve, reject) => {
       worker.once("message", resolve).once("error", reject);
     });
@@ -173,5 +194,5 @@ test("the example of the README works", async (t) => {
   await running;
   assert.equal(await bridgeEnd.closed, 1000);
   const shown = printed.mock.calls.flatMap((call) => call.arguments);
-  assert.deepEqual(shown, [["add"], "5"]);
+  assert.deepEqual(shown, ["add", "5"]);
 });

@@ -32,7 +32,16 @@ if (transport === "stdio") {
   serveStdio(fixture, legacy);
 } else {
   const handler = createMcpHandler(fixture, legacy);
+  // For pages of another origin, as a server that is meant for them has it.
+  const cors = process.env.FIXTURE_ORIGIN && {
+    "access-control-allow-origin": process.env.FIXTURE_ORIGIN,
+    "access-control-allow-headers": "*, authorization",
+    "access-control-allow-methods": "GET, POST, DELETE",
+    "access-control-expose-headers": "*",
+    "access-control-max-age": "600",
+  };
   const server = createServer(async (request, response) => {
+    if (cors && request.method === "OPTIONS") return response.writeHead(204, cors).end();
     const has_body = request.method !== "GET" && request.method !== "HEAD";
     const answer = await handler.fetch(
       new Request(`http://${request.headers.host}${request.url}`, {
@@ -41,9 +50,11 @@ if (transport === "stdio") {
         ...(has_body ? { body: Readable.toWeb(request), duplex: "half" } : {}),
       }),
     );
-    response.writeHead(answer.status, Object.fromEntries(answer.headers));
+    response.writeHead(answer.status, { ...Object.fromEntries(answer.headers), ...cors });
     if (answer.body) Readable.fromWeb(answer.body).pipe(response);
     else response.end();
   });
+  // Longer than any pause of a test: an idle connection that ends while it is used again is a lost call.
+  server.keepAliveTimeout = 600_000;
   server.listen(Number(rest.at(-1)), "127.0.0.1");
 }

@@ -15,7 +15,7 @@ use crate::wasm;
 type Step = (&'static str, fn() -> Result<(), String>);
 
 /// In this order: what is quick first, what others need before them.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("setup", install),
     ("fmt", || run(cargo(&["fmt", "--all", "--check"]))),
     ("page", build_page),
@@ -26,6 +26,7 @@ const STEPS: [Step; 10] = [
     ("conformance", conformance),
     ("npm", npm),
     ("browser", browser),
+    ("bundles", bundles),
 ];
 
 /// Whether every step passed.
@@ -82,6 +83,7 @@ fn install() -> Result<(), String> {
         "tests/conformance",
         "tests/js",
         "tests/browser",
+        "tests/bundles",
     ] {
         // The page's packages include ours, whose own must be there first.
         setup::npm(folder)?;
@@ -159,6 +161,7 @@ fn conformance() -> Result<(), String> {
 fn npm() -> Result<(), String> {
     wasm::build()?;
     setup::npm("tests/js")?;
+    setup::npm("tests/servers")?;
     setup::server()?;
     run(program("npm", &["test", "--silent"], "tests/js"))
 }
@@ -168,4 +171,13 @@ fn browser() -> Result<(), String> {
     setup::npm("tests/browser")?;
     setup::server()?;
     run(program("npm", &["test", "--silent"], "tests/browser"))
+}
+
+/// The package as npm ships it, in bundlers, workers, other runtimes and what checks packages.
+fn bundles() -> Result<(), String> {
+    wasm::build()?;
+    setup::npm("tests/servers")?;
+    setup::npm("tests/bundles")?;
+    setup::server()?;
+    run(program("npm", &["test", "--silent"], "tests/bundles"))
 }

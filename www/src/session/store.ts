@@ -3,7 +3,7 @@
 // Panels read it and never see a socket.
 
 import { connect, FootbridgeError, servers } from "footbridge";
-import type { Json, JsonObject, RequestOptions, Session } from "footbridge";
+import type { ElicitResult, Json, JsonObject, RequestOptions, SamplingResult, Session } from "footbridge";
 import { bridgeUrl, forgetToken, storedToken, storeToken } from "./bridge";
 import { Consents } from "./consent";
 import { FrameLog } from "./frames";
@@ -210,8 +210,8 @@ export class SessionStore {
         capabilities: CAPABILITIES,
         clientInfo: { name: "footbridge-playground", title: "Footbridge playground", version: CLIENT_VERSION },
         handlers: {
-          "elicitation/create": (params, { signal }) => this.#ask("elicitation", params, signal, attempt),
-          "sampling/createMessage": (params, { signal }) => this.#ask("sampling", params, signal, attempt),
+          "elicitation/create": (params, { signal }) => this.#ask("elicitation", params as unknown as JsonObject, signal, attempt) as Promise<JsonObject & ElicitResult>,
+          "sampling/createMessage": (params, { signal }) => this.#ask("sampling", params as unknown as JsonObject, signal, attempt) as Promise<JsonObject & SamplingResult>,
           "roots/list": () => ({ roots: this.#view.roots.map(({ uri, name }) => (name === "" ? { uri } : { uri, name })) }),
         },
         onState: (state) => {
@@ -341,7 +341,8 @@ export class SessionStore {
       this.#set({ phase: "closed", since: Date.now(), closed: info, asks: [], ...this.#logs() });
     });
     // What a server says of itself has the types it should have only if the server is a good one.
-    const info: JsonObject = isObject(session.serverInfo as Json) ? (session.serverInfo as JsonObject) : {};
+    const said = session.serverInfo as unknown as Json;
+    const info: JsonObject = isObject(said) ? said : {};
     this.#set({
       server: {
         name: text(info["name"]),

@@ -1,0 +1,3 @@
+import { run } from "./session.js";
+
+self.onmessage = async ({ data }) => postMessage(await run(data));
