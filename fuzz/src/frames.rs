@@ -116,7 +116,7 @@ fn encoded(dialect: &mut Dialect, outbound: Outbound) -> Turn {
 
 /// Every frame is JSON, and every message one that can be read again.
 fn check(turn: &Turn) {
-    for frame in &turn.to_browser {
+    for frame in turn.to_browser.iter().chain(&turn.unnumbered) {
         assert!(is_json(frame), "{frame}");
     }
     for inbound in &turn.inbound {

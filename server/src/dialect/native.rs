@@ -102,16 +102,16 @@ impl Native {
             },
         };
         let frames = match &outbound {
-            Outbound::Resumable(_) | Outbound::Resumed { .. } | Outbound::Ack(_) => {
-                &mut turn.unnumbered
-            }
+            Outbound::Resumable(_)
+            | Outbound::Resumed { .. }
+            | Outbound::Ack(_)
+            | Outbound::Failed(_) => &mut turn.unnumbered,
             Outbound::Message(_)
             | Outbound::State(_)
             | Outbound::Initialized(_)
             | Outbound::Stderr(_)
             | Outbound::Withdrawn(_)
-            | Outbound::Draining
-            | Outbound::Failed(_) => &mut turn.to_browser,
+            | Outbound::Draining => &mut turn.to_browser,
         };
         frames.push(to_text(&frame));
     }

@@ -162,7 +162,7 @@ fn native_has_control_frames_beside_json_rpc() {
         plain {"type":"resumed","recovered":true,"received":7,"token":"t0ken","window_ms":1500,"timestamp":"T"}
         {"type":"stderr","line":"line","timestamp":"T"}
         {"type":"draining","timestamp":"T"}
-        {"type":"error","error":"The MCP server `x` exited with code 3.","code":"upstream_exited","side":"upstream","data":{"exit_code":3,"stderr":"no key"},"timestamp":"T"}
+        plain {"type":"error","error":"The MCP server `x` exited with code 3.","code":"upstream_exited","side":"upstream","data":{"exit_code":3,"stderr":"no key"},"timestamp":"T"}
         "#,
     );
 }

@@ -33,6 +33,11 @@ const REDIRECTS: usize = 3;
 /// Streams stay open for long; a connection whose peer is gone without a word is noticed by this.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
+/// How long a connection waits for a next request. A call that meets the peer's own close is lost, and nobody knows
+/// whether it has run: Node.js closes after 5 s, what usually stands before a public server after a minute.
+const IDLE: Duration = Duration::from_secs(4);
+const IDLE_TLS: Duration = Duration::from_secs(50);
+
 /// How long the peer of an HTTP/2 connection may take to say that it is there.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -66,6 +71,7 @@ pub(super) fn client(
         .referer(false)
         .tcp_nodelay(true)
         .tcp_keepalive(KEEPALIVE)
+        .pool_idle_timeout(if is_https { IDLE_TLS } else { IDLE })
         .http2_keep_alive_interval(KEEPALIVE)
         .http2_keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .connect_timeout(connect_timeout);

@@ -43,7 +43,7 @@ pub(super) async fn farewell(
         &mut turn,
     );
     let said = async {
-        for frame in turn.to_browser {
+        for frame in turn.to_browser.into_iter().chain(turn.unnumbered) {
             stream.send(Frame::Text(frame)).await?;
         }
         stream.send(close).await?;

@@ -126,11 +126,15 @@ pub(in crate::http) fn plain_params(base64: &str) -> Result<ServerParams, Fault>
 
 pub(in crate::http) fn check_session_id(session_id: &str) -> Result<(), Fault> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if (1..=MAX_SESSION_ID).contains(&session_id.len()) && session_id.bytes().all(is_allowed) {
+    // A path that ends with `.` or `..` is shortened on its way, and such a session could not be addressed.
+    if (1..=MAX_SESSION_ID).contains(&session_id.len())
+        && session_id.bytes().all(is_allowed)
+        && !session_id.starts_with('.')
+    {
         return Ok(());
     }
     Err(Fault::new(
         FaultCode::ParamsInvalid,
-        "A session id has 1 to 128 characters of A-Z a-z 0-9 . _ -",
+        "A session id has 1 to 128 characters of A-Z a-z 0-9 . _ - and does not begin with a dot.",
     ))
 }

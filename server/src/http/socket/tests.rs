@@ -60,6 +60,10 @@ fn session_ids_are_short_and_plain() {
         ("a b", false),
         ("ä", false),
         ("a/b", false),
+        (".", false),
+        ("..", false),
+        (".hidden", false),
+        ("a..b", true),
         (&"x".repeat(129), false),
     ] {
         assert_eq!(check_session_id(id).is_ok(), allowed, "{id}");
