@@ -27,6 +27,7 @@ use footbridge_shared::rpc::Message;
 use footbridge_shared::rpc::Notification;
 use footbridge_shared::rpc::Request;
 use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -44,6 +45,8 @@ use state::State;
 
 /// Requests at once beyond the browser's own: those the bridge makes for itself.
 const SPARE: usize = 64;
+/// How long the next message waits for the stream on which a server asks; some answer with their first event alone.
+const LISTENING: Duration = Duration::from_millis(300);
 
 /// What the tasks of one upstream share.
 #[derive(Debug)]
@@ -241,8 +244,11 @@ impl Carrier {
         self.listener.abort_all();
         let greeted = self.shared.state().greeted();
         if let Some(greeted) = greeted {
+            let (tried, is_tried) = oneshot::channel();
             self.listener
-                .spawn(listener::listen(Arc::clone(&self.shared), greeted));
+                .spawn(listener::listen(Arc::clone(&self.shared), greeted, tried));
+            // What the server asks before that stream is there, it asks nobody.
+            let _ = timeout(LISTENING, is_tried).await;
         }
     }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use reqwest::StatusCode;
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::Shared;
@@ -15,16 +16,18 @@ use crate::upstream::remote::Events;
 use crate::upstream::remote::Kind;
 use crate::upstream::remote::kind;
 
-/// Listens as long as the session lives and the server lets us.
-pub(super) async fn listen(shared: Arc<Shared>, greeted: Greeted) {
+/// Listens as long as the session lives and the server lets us. `tried` is dropped when the server has answered once.
+pub(super) async fn listen(shared: Arc<Shared>, greeted: Greeted, tried: oneshot::Sender<()>) {
     let remote = &shared.remote;
     let mut place = Place::default();
     let mut was_open = false;
+    let mut tried = Some(tried);
     loop {
-        match remote
+        let answer = remote
             .get(remote.url(), place.headers(&greeted.headers()))
-            .await
-        {
+            .await;
+        drop(tried.take());
+        match answer {
             Ok(response) if response.status().is_success() && kind(&response) == Kind::Events => {
                 was_open = true;
                 let mut events = remote.events(response);

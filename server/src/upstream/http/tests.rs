@@ -293,6 +293,24 @@ async fn a_forgotten_session_is_reported_with_the_message_that_was_not_acted_on(
 }
 
 #[tokio::test]
+async fn nothing_is_called_before_the_server_can_ask() {
+    for _ in 0..20 {
+        let server = Played::new(session(|asked| match asked.method.as_str() {
+            "POST" => Reply::json(ANSWER),
+            "GET" => Reply::events("").and_stays(),
+            _ => Reply::status(200),
+        }))
+        .await;
+        let mut upstream = connect_to(&server);
+        greet(&mut upstream).await;
+        say(&upstream, CALL).await;
+        assert_eq!(hear_message(&mut upstream).await, ANSWER);
+        assert_eq!(server.about()[2..], ["GET", "POST tools/call"]);
+        upstream.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn the_stream_for_what_nobody_asked_is_opened_again() {
     let server = Played::new(session(|asked| {
         match (asked.method.as_str(), asked.header("last-event-id")) {
