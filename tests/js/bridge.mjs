@@ -1,9 +1,21 @@
 // A bridge that does what a test says: `POST connect`, status, catalogue, and the native dialect.
 // It decides nothing by itself, so that a test reads as the conversation it is about.
+import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 
+import { FootbridgeError } from "footbridge";
 import { WebSocketServer } from "ws";
+
+/** The error a promise rejects with. */
+export async function failure(promise) {
+  const error = await promise.then(
+    (value) => assert.fail(`it resolved with ${JSON.stringify(value)}`),
+    (error) => error,
+  );
+  assert.ok(error instanceof FootbridgeError, String(error));
+  return error;
+}
 
 export const SESSION = "8a1f2f4e-3c55-4b0f-9d0e-0a4cf0a5b6c7";
 

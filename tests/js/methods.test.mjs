@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { FootbridgeError, connect } from "footbridge";
+import { connect } from "footbridge";
 
-import { INITIALIZED, SESSION, bridge } from "./bridge.mjs";
+import { INITIALIZED, SESSION, bridge, failure } from "./bridge.mjs";
 
 /** A session that is ready, and the bridge's end of its socket. `told` replaces what `initialized` says. */
 async function open(t, { told = {}, ...options } = {}) {
@@ -19,16 +19,6 @@ async function open(t, { told = {}, ...options } = {}) {
 
 /** Speaks for a server of the stateless revision. */
 const stateless = { told: { protocol_version: "2026-07-28", era: "modern" } };
-
-/** The error a promise rejects with. */
-async function failure(promise) {
-  const error = await promise.then(
-    (value) => assert.fail(`it resolved with ${JSON.stringify(value)}`),
-    (error) => error,
-  );
-  assert.ok(error instanceof FootbridgeError, String(error));
-  return error;
-}
 
 /** Answers the page's next frame, which must be a call of `method`, and gives its params. */
 async function serve(peer, method, result) {

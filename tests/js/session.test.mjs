@@ -4,23 +4,13 @@ import { test } from "node:test";
 
 import { FootbridgeError, connect } from "footbridge";
 
-import { SESSION, bridge } from "./bridge.mjs";
+import { SESSION, bridge, failure } from "./bridge.mjs";
 
 /** A session that is ready, and the bridge's end of its socket. */
 async function open(t, options) {
   const { url, peer } = await bridge(t);
   const session = await connect({ url, server: "demo", ...options });
   return { session, peer: await peer };
-}
-
-/** The error a promise rejects with. */
-async function failure(promise) {
-  const error = await promise.then(
-    (value) => assert.fail(`it resolved with ${JSON.stringify(value)}`),
-    (error) => error,
-  );
-  assert.ok(error instanceof FootbridgeError, String(error));
-  return error;
 }
 
 /** The next value of an event. */
