@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 use super::*;
 
 /// A door on a free port, for which no address is exempt.
-async fn door(limits: Limits) -> (SocketAddr, JoinSet<()>) {
+async fn door(limits: Limits, answer: Vec<u8>) -> (SocketAddr, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut tasks = JoinSet::new();
@@ -17,7 +17,7 @@ async fn door(limits: Limits) -> (SocketAddr, JoinSet<()>) {
             limits: &limits,
             stop: CancellationToken::new(),
         };
-        let endpoint = poem::endpoint::make_sync(|_| "served");
+        let endpoint = poem::endpoint::make_sync(move |_| answer.clone());
         serve_peers(door, endpoint, |_| false).await;
     });
     (address, tasks)
@@ -40,7 +40,7 @@ async fn one_address_gets_its_connections_and_is_told_of_one_more() {
         connections_per_peer: 2,
         ..Limits::default()
     };
-    let (address, _tasks) = door(limits).await;
+    let (address, _tasks) = door(limits, b"served".to_vec()).await;
     let idle = TcpStream::connect(address).await.unwrap();
     assert!(ask(address).await.ends_with("served"));
     let second = TcpStream::connect(address).await.unwrap();
@@ -62,26 +62,13 @@ async fn one_address_gets_its_connections_and_is_told_of_one_more() {
 
 #[tokio::test]
 async fn an_answer_that_nobody_takes_is_not_waited_for() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
     let limits = Limits {
         connections: 1,
         stall_timeout: Duration::from_millis(100),
         ..Limits::default()
     };
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        let door = Door {
-            listener,
-            tls: None,
-            behind_proxy: false,
-            limits: &limits,
-            stop: CancellationToken::new(),
-        };
-        // More than any system buffers for a peer.
-        let endpoint = poem::endpoint::make_sync(|_| vec![b'x'; 64 * 1024 * 1024]);
-        serve_peers(door, endpoint, |_| false).await;
-    });
+    // More than any system buffers for a peer.
+    let (address, _tasks) = door(limits, vec![b'x'; 64 * 1024 * 1024]).await;
     let mut takes_nothing = TcpStream::connect(address).await.unwrap();
     takes_nothing.write_all(REQUEST).await.unwrap();
     // There is room for one connection alone.
@@ -100,7 +87,7 @@ async fn an_address_with_far_too_many_connections_is_closed_without_a_word() {
         close_timeout: Duration::from_secs(300),
         ..Limits::default()
     };
-    let (address, _tasks) = door(limits).await;
+    let (address, _tasks) = door(limits, b"served".to_vec()).await;
     let _served = TcpStream::connect(address).await.unwrap();
     let _told = TcpStream::connect(address).await.unwrap();
     let mut closed = TcpStream::connect(address).await.unwrap();

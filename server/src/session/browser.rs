@@ -60,8 +60,6 @@ pub(super) struct Line {
     waits_since: Option<Instant>,
     /// Since when nothing is acknowledged although no more can be kept.
     unheard_since: Option<Instant>,
-    /// Whether this socket has brought an acknowledgement that nobody has asked after.
-    is_confirmed: bool,
     last_heard: Instant,
     last_ping: Instant,
     is_open: bool,
@@ -90,7 +88,6 @@ impl Line {
             unflushed: false,
             waits_since: None,
             unheard_since: None,
-            is_confirmed: false,
             last_heard: now,
             last_ping: now,
             is_open: true,
@@ -165,11 +162,6 @@ impl Line {
         self.counting.as_mut().map_or(0, Counting::tell)
     }
 
-    /// Whether the browser has acknowledged something on this socket since this was last asked.
-    pub(super) fn take_confirmed(&mut self) -> bool {
-        std::mem::take(&mut self.is_confirmed)
-    }
-
     /// The socket is lost; what waits and what was read goes on waiting.
     pub(super) fn detach(&mut self) -> Option<Socket> {
         self.is_open = false;
@@ -184,7 +176,6 @@ impl Line {
         self.socket = Some(socket);
         self.is_open = true;
         (self.last_heard, self.last_ping) = (now, now);
-        self.is_confirmed = false;
         let recovered = received.is_some_and(|received| self.outgoing.recover(received));
         if !recovered {
             self.outgoing.restart();
@@ -258,13 +249,13 @@ impl Line {
             return Ok(());
         }
         let is_over = |since: Instant| now >= since + self.limits.stall_timeout;
-        if let Some(sentence) = if self.waits_since.is_some_and(is_over) {
-            Some("The browser did not read in time.")
-        } else if self.unheard_since.is_some_and(is_over) {
-            Some("The browser did not acknowledge in time what it was sent.")
-        } else {
-            None
-        } {
+        let reads = !self.waits_since.is_some_and(is_over);
+        if !reads || self.unheard_since.is_some_and(is_over) {
+            let sentence = if reads {
+                "The browser did not acknowledge in time what it was sent."
+            } else {
+                "The browser did not read in time."
+            };
             self.is_open = false;
             meters::reached("stall_timeout");
             return Err(Fault::new(FaultCode::BrowserStalled, sentence));

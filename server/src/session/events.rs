@@ -61,7 +61,10 @@ impl Session {
                 self.line.held_more(turn.inbound.len().saturating_sub(1));
                 self.carry_out(turn)
             }
-            Heard::Acknowledged => self.on_acknowledged(),
+            Heard::Acknowledged => {
+                self.on_acknowledged();
+                None
+            }
             Heard::Wrote | Heard::Paused => None,
             Heard::Left(Parting::Lost) if self.is_resumable() => self.detach(),
             Heard::Left(_) => self.decide(Event::Ended(Fault::new(

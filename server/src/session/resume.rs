@@ -6,10 +6,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use footbridge_shared::fault::Fault;
-use footbridge_shared::fault::FaultCode;
 use footbridge_shared::params::Secret;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -40,17 +36,9 @@ impl Tokens {
     }
 
     /// A new token, in place of the one that was presented.
-    ///
-    /// # Errors
-    /// When the system gives no random bytes.
-    pub(super) fn rotate(&mut self, presented: Option<Secret>) -> Result<Secret, Fault> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)
-            .map_err(|_| Fault::new(FaultCode::Internal, "The system gives no random bytes."))?;
-        let token = Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bytes));
+    pub(super) fn rotate(&mut self, token: Secret, presented: Option<Secret>) {
         self.previous = presented;
-        self.current = Some(token.clone());
-        Ok(token)
+        self.current = Some(token);
     }
 
     /// The browser knows the current one; whether that is news.
@@ -181,11 +169,12 @@ mod tests {
     fn the_token_before_is_good_until_the_browser_shows_that_it_has_the_new_one() {
         let mut tokens = Tokens::default();
         assert!(!tokens.open(&Secret::default()));
-        let first = tokens.rotate(None).unwrap();
-        let second = tokens.rotate(Some(first.clone())).unwrap();
+        let [first, second, third] = ["first", "second", "third"].map(Secret::new);
+        tokens.rotate(first.clone(), None);
+        tokens.rotate(second.clone(), Some(first.clone()));
         assert!(tokens.open(&first) && tokens.open(&second));
         // The answer that had the second one was lost, and the browser came with the first again.
-        let third = tokens.rotate(Some(first.clone())).unwrap();
+        tokens.rotate(third.clone(), Some(first.clone()));
         assert!(tokens.open(&first) && tokens.open(&third));
         assert!(!tokens.open(&second));
         assert!(tokens.confirm());

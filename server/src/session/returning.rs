@@ -16,6 +16,7 @@ use super::resume::Tokens;
 use crate::audit;
 use crate::audit::Record;
 use crate::bridge::Event;
+use crate::config::token;
 use crate::dialect::Outbound;
 use crate::dialect::Turn;
 use crate::dialect::WayBack;
@@ -54,16 +55,11 @@ impl Session {
 
     /// How the browser comes back the next time.
     fn way_back(&self, presented: Option<Secret>) -> Result<WayBack, Fault> {
-        let mut token = None;
+        let token = token::random()
+            .map_err(|_| Fault::new(FaultCode::Internal, "The system gives no random bytes."))?;
         self.vitals
             .tokens
-            .send_modify(|tokens| token = Some(tokens.rotate(presented)));
-        let token = token.unwrap_or_else(|| {
-            Err(Fault::new(
-                FaultCode::Internal,
-                "The session has no tokens.",
-            ))
-        })?;
+            .send_modify(|tokens| tokens.rotate(token.clone(), presented));
         Ok(WayBack {
             token,
             window: self.limits.resume_window,
@@ -143,11 +139,8 @@ impl Session {
     }
 
     /// The browser has shown that it has what it was sent, the last token too.
-    pub(super) fn on_acknowledged(&mut self) -> Option<Fault> {
-        if self.line.take_confirmed() {
-            self.vitals.tokens.send_if_modified(Tokens::confirm);
-        }
-        None
+    pub(super) fn on_acknowledged(&self) {
+        self.vitals.tokens.send_if_modified(Tokens::confirm);
     }
 
     /// Tells the browser how far it was heard, when that is due.

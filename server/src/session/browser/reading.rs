@@ -135,7 +135,6 @@ impl Line {
             Kind::Unnumbered | Kind::Resumable => {}
             Kind::Ack(received) => {
                 self.outgoing.acknowledge(received);
-                self.is_confirmed = true;
                 self.unheard_since = None;
                 self.note_keeping();
                 return true;
